@@ -1,0 +1,138 @@
+#include "base/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/path.h"
+#include "base/trust.h"
+
+#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+static bool is_program(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
+}
+
+static int take_program(const char *path, char **ret, struct nvb_error **err)
+{
+    if (geteuid() == 0 && nvb_trust_check_path(path, 0, err) < 0)
+        return -1;
+    *ret = nvb_strdup(path);
+    return 0;
+}
+
+int nvb_process_find(const char *name, const char *search_path, char **ret, struct nvb_error **err)
+{
+    if (strchr(name, '/')) {
+        if (name[0] != '/')
+            return nvb_error_make(err, NVB_ERROR_USAGE, 0, "'%s' is not an absolute path", name);
+        return is_program(name) ? take_program(name, ret, err) : 1;
+    }
+    _cleanup_strv_ struct nvb_strv folders = {0};
+    nvb_strv_split(&folders, search_path ? search_path : DEFAULT_PATH, ':');
+    for (size_t i = 0; i < folders.count; i++) {
+        if (folders.items[i][0] != '/')
+            continue;
+        _cleanup_free_ char *path = nvb_strdupf("%s/%s", folders.items[i], name);
+        if (is_program(path))
+            return take_program(path, ret, err);
+    }
+    return 1;
+}
+
+static long now_ms(void)
+{
+    struct timespec ts;
+    (void)clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (long)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* Reads both pipes until they end. Returns 0, or -1 when the time or the size ran out. */
+static int collect(int fds[2], struct nvb_str *outs[2], unsigned timeout_ms, size_t max)
+{
+    long deadline = now_ms() + (long)timeout_ms;
+    int open_count = 2;
+    while (open_count > 0) {
+        struct pollfd polls[2] = {{.fd = fds[0], .events = POLLIN},
+                                  {.fd = fds[1], .events = POLLIN}};
+        long left = deadline - now_ms();
+        if (left <= 0 || (poll(polls, 2, (int)left) < 0 && errno != EINTR))
+            return -1;
+        for (int i = 0; i < 2; i++) {
+            char chunk[4096];
+            if (polls[i].fd < 0 || !polls[i].revents)
+                continue;
+            ssize_t n = read(fds[i], chunk, sizeof(chunk));
+            if (n > 0 && outs[i] && outs[i]->len + (size_t)n > max)
+                return -1;
+            if (n > 0 && outs[i])
+                nvb_str_addn(outs[i], chunk, (size_t)n);
+            if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN)) {
+                (void)close(fds[i]);
+                fds[i] = -1;
+                open_count--;
+            }
+        }
+    }
+    return 0;
+}
+
+static int spawn_child(const char *program, char *const argv[], char *const envp[],
+                       const int out[2], const int errs[2], pid_t *ret)
+{
+    posix_spawn_file_actions_t actions;
+    (void)posix_spawn_file_actions_init(&actions);
+    (void)posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    (void)posix_spawn_file_actions_adddup2(&actions, out[1], STDOUT_FILENO);
+    (void)posix_spawn_file_actions_adddup2(&actions, errs[1], STDERR_FILENO);
+    int r = posix_spawn(ret, program, &actions, NULL, argv, envp);
+    (void)posix_spawn_file_actions_destroy(&actions);
+    return r;
+}
+
+int nvb_process_capture(const char *program, char *const argv[], char *const envp[],
+                        unsigned timeout_ms, size_t max, struct nvb_str *ret_stdout,
+                        struct nvb_str *ret_stderr, int *ret_status, struct nvb_error **err)
+{
+    int out[2];
+    int errs[2];
+    if (pipe2(out, O_CLOEXEC) < 0)
+        return nvb_error_make(err, NVB_ERROR_INTERNAL, errno, "cannot make a pipe");
+    if (pipe2(errs, O_CLOEXEC) < 0) {
+        int saved = errno;
+        nvb_close_p(&out[0]);
+        nvb_close_p(&out[1]);
+        return nvb_error_make(err, NVB_ERROR_INTERNAL, saved, "cannot make a pipe");
+    }
+    pid_t pid = -1;
+    int r = spawn_child(program, argv, envp, out, errs, &pid);
+    (void)close(out[1]);
+    (void)close(errs[1]);
+    int fds[2] = {out[0], errs[0]};
+    struct nvb_str *outs[2] = {ret_stdout, ret_stderr};
+    bool complete = r == 0 && collect(fds, outs, timeout_ms, max) == 0;
+    nvb_close_p(&fds[0]);
+    nvb_close_p(&fds[1]);
+    if (r != 0)
+        return nvb_error_make(err, nvb_error_kind_of(r), r, "cannot run '%s'", program);
+    if (!complete)
+        (void)kill(pid, SIGKILL);
+    int status = 0;
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    if (!complete)
+        return nvb_error_make(err, NVB_ERROR_ENGINE, 0,
+                              "'%s' gave no complete answer within %u ms and was stopped", program,
+                              timeout_ms);
+    *ret_status = status;
+    return 0;
+}

@@ -1,0 +1,88 @@
+#include "base/trust.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/path.h"
+#include "base/str.h"
+
+static int check_stat(const struct stat *st, const char *name, uid_t owner, bool above,
+                      struct nvb_error **err)
+{
+    if (st->st_uid != owner && st->st_uid != 0)
+        return nvb_error_make(err, NVB_ERROR_PERMISSION, 0,
+                              "'%s' belongs to user %u, who could change it; it is not used", name,
+                              (unsigned)st->st_uid);
+    bool open_to_others = (st->st_mode & (S_IWGRP | S_IWOTH)) != 0;
+    if (open_to_others && !(above && S_ISDIR(st->st_mode) && (st->st_mode & S_ISVTX))) {
+        (void)nvb_error_make(err, NVB_ERROR_PERMISSION, 0,
+                             "'%s' can be written by others; it is not used", name);
+        return nvb_error_hint(err, "chmod go-w '%s'", name);
+    }
+    return 0;
+}
+
+int nvb_trust_check_path(const char *path, uid_t owner, struct nvb_error **err)
+{
+    _cleanup_free_ char *real = realpath(path, NULL);
+    if (!real)
+        return nvb_error_make(err, nvb_error_kind_of(errno), errno, "cannot look at '%s'", path);
+    bool above = false;
+    for (;;) {
+        struct stat st;
+        if (lstat(real, &st) < 0)
+            return nvb_error_make(err, nvb_error_kind_of(errno), errno, "cannot look at '%s'",
+                                  real);
+        if (check_stat(&st, real, owner, above, err) < 0)
+            return -1;
+        if (strcmp(real, "/") == 0)
+            return 0;
+        char *folder = nvb_path_dir(real);
+        free(real);
+        real = folder;
+        above = true;
+    }
+}
+
+int nvb_trust_check_fd(int fd, const char *name, uid_t owner, struct nvb_error **err)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return nvb_error_make(err, NVB_ERROR_INTERNAL, errno, "cannot look at '%s'", name);
+    return check_stat(&st, name, owner, false, err);
+}
+
+static bool is_private_folder(const char *path, uid_t owner)
+{
+    struct stat st;
+    return lstat(path, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == owner &&
+           (st.st_mode & 077) == 0;
+}
+
+int nvb_trust_runtime_folder(const char *xdg_runtime_dir, char **ret, struct nvb_error **err)
+{
+    uid_t uid = geteuid();
+    _cleanup_free_ char *folder = NULL;
+    if (uid == 0) {
+        folder = nvb_strdup("/run/nvbind");
+    } else {
+        if (!xdg_runtime_dir || xdg_runtime_dir[0] != '/' ||
+            !is_private_folder(xdg_runtime_dir, uid))
+            return 1;
+        folder = nvb_strdupf("%s/nvbind", xdg_runtime_dir);
+    }
+    if (mkdir(folder, 0700) < 0 && errno != EEXIST)
+        return nvb_error_make(err, nvb_error_kind_of(errno), errno, "cannot make the folder '%s'",
+                              folder);
+    if (!is_private_folder(folder, uid)) {
+        (void)nvb_error_make(err, NVB_ERROR_PERMISSION, 0,
+                             "'%s' is not a folder that only user %u can use", folder,
+                             (unsigned)uid);
+        return nvb_error_hint(err, "rm -r '%s'", folder);
+    }
+    *ret = TAKE_PTR(folder);
+    return 0;
+}

@@ -1,0 +1,39 @@
+#ifndef NVB_CDI_BUILD_H
+#define NVB_CDI_BUILD_H
+
+/* From the host to a specification. */
+
+#include "base/notes.h"
+#include "cdi/spec.h"
+#include "host/host.h"
+
+/* How devices are named; several at once give a device under each name. "all" is always there. */
+enum nvb_cdi_naming {
+    NVB_CDI_BY_INDEX = 1 << 0,      /* "0" */
+    NVB_CDI_BY_UUID = 1 << 1,       /* "GPU-…"; left out while the driver does not tell it */
+    NVB_CDI_BY_TYPE_INDEX = 1 << 2, /* "gpu0" */
+};
+
+struct nvb_cdi_build_options {
+    const char *vendor; /* NULL: "nvidia.com" */
+    const char *class;  /* NULL: "gpu" */
+    unsigned naming;    /* 0: index and UUID */
+    unsigned capabilities;
+    const struct nvb_strv *library_folders; /* searched first; or NULL */
+    const char *hook; /* absolute path of nvbind-hook: libraries keep their host's paths and the
+                         hook makes links and the linker cache. NULL: hookless, libraries are
+                         mounted by SONAME and development name into the loaders' default folders */
+    const struct nvb_strv *disabled_hooks; /* names of parts the hook must not do; or NULL */
+    bool partial;                          /* an incomplete host is a warning, not an error */
+    const char *version; /* a version such as "0.5.0" to declare; NULL: the lowest that is needed */
+};
+
+/*
+ * Builds the specification of HOST's NVIDIA GPUs. Incomplete hosts (no nvidia-uvm, a GPU without
+ * its node, no libcuda, no driver at all) are errors that name everything that is missing, unless
+ * partial. The result is valid (cdi/validate.h) and the same for the same host, byte for byte.
+ */
+int nvb_cdi_build(const struct nvb_host *host, const struct nvb_cdi_build_options *options,
+                  struct nvb_cdi_spec *ret, struct nvb_notes *notes, struct nvb_error **err);
+
+#endif

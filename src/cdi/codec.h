@@ -1,0 +1,25 @@
+#ifndef NVB_CDI_CODEC_H
+#define NVB_CDI_CODEC_H
+
+/* A specification as text and back. */
+
+#include "cdi/spec.h"
+
+enum nvb_cdi_format {
+    NVB_CDI_JSON,
+    NVB_CDI_YAML,
+};
+
+/* Appends SPEC as text that ends in a newline. Keys are in the specification's own order. */
+int nvb_cdi_write(const struct nvb_cdi_spec *spec, enum nvb_cdi_format format, struct nvb_str *ret,
+                  struct nvb_error **err);
+
+/*
+ * Reads a specification of any vendor. NAME is the file's, for errors, which carry line and column.
+ * Strict, as consumers are: an unknown field or a wrong type is an error. LEN is at most 16 MiB,
+ * nesting at most 32, no YAML anchors.
+ */
+int nvb_cdi_read(const char *text, size_t len, enum nvb_cdi_format format, const char *name,
+                 struct nvb_cdi_spec *ret, struct nvb_error **err);
+
+#endif
