@@ -88,10 +88,6 @@ int nvb_cli_print(const struct nvb_cli *cli, const char *text, size_t len);
 void nvb_cli_table(struct nvb_str *ret, const char *const *headers, size_t columns,
                    const struct nvb_strv *cells);
 
-/* The word of WORDS (NULL-terminated) nearest to WORD, or NULL when none is near: "did you mean".
- */
-const char *nvb_cli_nearest(const char *word, const char *const *words);
-
 /* ---- the commands: each gets the words from its own name on and returns the exit status -------
  */
 

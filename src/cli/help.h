@@ -1,0 +1,30 @@
+#ifndef NVB_CLI_HELP_H
+#define NVB_CLI_HELP_H
+
+#include "cli/cli.h"
+
+/* The table of commands: what help, completion and "did you mean" read. */
+
+struct nvb_command {
+    const char *name;
+    const char *summary; /* one line, lower case, no full stop */
+    int (*main)(struct nvb_cli *cli, int argc, char **argv);
+};
+
+extern const struct nvb_cli_option nvb_global_options[];
+
+const struct nvb_command *nvb_command_find(const char *name);
+
+/* All names, NULL-terminated; the array is the caller's to free, the names are not. */
+const char **nvb_command_names(void);
+
+/* Prints the help of COMMAND, or the overview where it is NULL. Returns the exit status. */
+int nvb_help(const struct nvb_cli *cli, const char *command);
+
+/* Prints a command's usage, its text, and TABLE (may be NULL). Returns the exit status. */
+int nvb_help_command(const struct nvb_cli *cli, const char *usage, const char *text,
+                     const struct nvb_cli_option *table);
+
+int nvb_print_version(const struct nvb_cli *cli);
+
+#endif
