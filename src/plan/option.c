@@ -141,25 +141,21 @@ const char *nvb_option_nearest(const char *name, unsigned engines)
 {
     const unsigned never = NVB_OPTION_HIDDEN | NVB_OPTION_DEPRECATED | NVB_OPTION_EARLY;
     size_t len = strlen(name);
-    size_t allowed = len < 6 ? (len > 1 ? 1 : 0) : len / 3;
+    size_t allowed = len / 3;
     const char *nearest = NULL;
 
+    /* Nothing is that near to a word so long: its length alone is too far off. */
     if (len > 2 * NVB_OPTION_NAME_MAX)
         return NULL;
 
     for (size_t i = 0; i < nvb_options_len; i++) {
         const struct nvb_option *option = &nvb_options[i];
-        size_t option_len = strlen(option->name);
         size_t edits;
 
         if (!(option->engines & engines) || (option->flags & never) || option->alias_of != NULL)
             continue;
-        edits = distance(name, len, option->name, option_len);
-        /* A name that shares no letter is as far as its own length; it is not "near" at any rate.
-         */
-        if (edits > allowed || edits >= option_len)
-            continue;
-        if (nearest == NULL || edits < allowed) {
+        edits = distance(name, len, option->name, strlen(option->name));
+        if (edits < allowed || (edits == allowed && nearest == NULL)) {
             nearest = option->name;
             allowed = edits;
         }
