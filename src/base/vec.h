@@ -61,8 +61,8 @@
         *vec_f_ = (__typeof__(*vec_f_)){0}; \
     } while (0)
 
-#define nvb_vec_foreach(it, v)                                                            \
-    for (__typeof__(&(v)->items[0]) it = (v)->items, it##_end_ = (v)->items + (v)->count; \
+#define nvb_vec_foreach(it, v)                                                           \
+    for (__typeof__(*(v)->items) *it = (v)->items, *it##_end_ = (v)->items + (v)->count; \
          it < it##_end_; it++)
 
 #endif
