@@ -1,0 +1,194 @@
+#!/usr/bin/env bats
+# Holds the engine option table against the engines themselves: what their help lists must be in the
+# table with the same letter and arity, what the table says they show must be in their help, and what
+# it says they hide must be taken all the same. Every version of an engine does for this: the rows
+# carry the versions that have them. NVBIND_OPTION_ENGINES names more engines to try, one a word.
+
+setup() {
+    dump="${NVBIND_BUILD:?the build folder}/tests/dump_options"
+    # A remote service or somebody's settings would change what the help shows. Without a daemon the
+    # docker client shows everything that it knows.
+    unset CONTAINER_HOST CONTAINER_CONNECTION DOCKER_CONTEXT DOCKER_API_VERSION
+    export CONTAINERS_CONF=/dev/null DOCKER_CONFIG="$BATS_TEST_TMPDIR"
+    export DOCKER_HOST="unix://$BATS_TEST_TMPDIR/no-daemon" DOCKER_CLI_HINTS=false
+    "$dump" >"$BATS_TEST_TMPDIR/table"
+}
+
+# The options of a help text on standard input: name, letter or "-", arity.
+help_options() {
+    awk '
+        /^  ? ? ? ? ?(-[A-Za-z0-9], )?--[a-z0-9]/ {
+            line = $0
+            sub(/^ +/, "", line)
+            letter = "-"
+            if (line !~ /^--/) {
+                letter = substr(line, 2, 1)
+                sub(/^-., /, "", line)
+            }
+            sub(/^--/, "", line)
+            name = line
+            sub(/[^a-z0-9-].*/, "", name)
+            rest = substr(line, length(name) + 1)
+            # "--name type   Text", "--name   Text", "--name type[=default]   Text"
+            type = rest ~ /^ [^ ]/ ? substr(rest, 2) : ""
+            sub(/  .*/, "", type)
+            arity = type == "" ? "bool" : "value"
+            if (rest ~ /^\[=/ || type ~ /\[=/)
+                arity = "optvalue"
+            print name "\t" letter "\t" arity
+        }'
+}
+
+# The table's rows that an engine has in a version: engine_rows ENGINE VERSION.
+engine_rows() {
+    awk -F'\t' -v engine=",$1," -v version="$2" '
+        index($5, engine) {
+            since = engine == ",podman," ? $8 : $10
+            until = engine == ",podman," ? $9 : $11
+            if (version >= since && (until == 0 || version <= until))
+                print
+        }' "$BATS_TEST_TMPDIR/table"
+}
+
+# Compares one help with the rows, both ways: compare_help SCOPE ROWS HELP.
+compare_help() {
+    awk -F'\t' -v scope="$1" '
+        FILENAME == ARGV[1] {
+            if (index($6, "," scope ",")) {
+                letter[$1] = $2
+                arity[$1] = $3
+                if ($7 !~ /,(hidden|deprecated|windows),/ && $12 == "-")
+                    shown[$1] = 1
+            }
+            next
+        }
+        {
+            seen[$1] = 1
+            if (!($1 in arity))
+                print scope ": --" $1 " is in the help, not in the table"
+            else if (arity[$1] != $3)
+                print scope ": --" $1 " is " $3 " in the help, " arity[$1] " in the table"
+            else if (letter[$1] != $2)
+                print scope ": --" $1 " is -" $2 " in the help, -" letter[$1] " in the table"
+        }
+        END {
+            for (name in shown)
+                if (!(name in seen))
+                    print scope ": --" name " is in the table, not in the help"
+        }' "$2" "$3"
+}
+
+# What an engine makes of a bare option, without anything being run: unknown, bool or value. COMMAND
+# has no IMAGE, so that even an option that it takes ends in an error.
+probe() {
+    local said
+
+    said=$("$@" 2>&1 </dev/null) || true
+    case "$said" in
+    *"unknown flag"*) echo unknown ;;
+    *"flag needs an argument"*) echo value ;;
+    *"requires at least 1 arg"*) echo bool ;;
+    *) echo "something else: $said" ;;
+    esac
+}
+
+# Tries what the help does not tell: hidden options, and where a global one may stand.
+probe_rows() {
+    local command=$1 rows=$2 name letter arity repeat engines scope flags rest got
+
+    while IFS=$'\t' read -r name letter arity repeat engines scope flags rest; do
+        # These two end at once with a text of their own.
+        [ "$name" = help ] || [ "$name" = version ] && continue
+        case "$scope" in
+        *,run,*) got=$(probe "$command" run "--$name") ;;
+        *,create,*) got=$(probe "$command" create "--$name") ;;
+        *,global,*)
+            got=$(probe "$command" "--$name" run)
+            # There "run" became the option's value, and no command was left.
+            [ "$arity" = value ] && got=$(probe "$command" "--$name")
+            ;;
+        esac
+        [ "$got" = "$arity" ] || echo "--$name is $arity in the table; the engine says $got"
+
+        if [ "$scope" = ,global, ]; then
+            got=$(probe "$command" run "--$name")
+            case "$flags" in
+            *,early,*) [ "$got" = unknown ] || echo "--$name after run is not unknown: $got" ;;
+            *) [ "$got" = "$arity" ] || echo "--$name after run is not $arity: $got" ;;
+            esac
+        fi
+    done <"$rows"
+}
+
+# One engine against the table; prints what differs.
+check_engine() {
+    local command=$1 said engine version
+
+    said=$("$command" --version 2>/dev/null)
+    case "$said" in
+    "podman version "*) engine=podman ;;
+    "Docker version "*) engine=docker ;;
+    *) echo "no engine: $command --version says '$said'" && return ;;
+    esac
+    version=$(sed -E 's/^[A-Za-z]+ version ([0-9]+)\.([0-9]+).*/\1 \2/' <<<"$said" |
+        awk '{ print $1 * 100 + $2 }')
+
+    engine_rows "$engine" "$version" >"$BATS_TEST_TMPDIR/rows"
+    for scope in run create global; do
+        if [ "$scope" = global ]; then
+            "$command" --help
+        else
+            "$command" "$scope" --help
+        fi 2>/dev/null | help_options >"$BATS_TEST_TMPDIR/help"
+        # A help that could not be read would agree with everything.
+        [ "$(wc -l <"$BATS_TEST_TMPDIR/help")" -ge 10 ] || echo "$scope: no options in the help"
+        compare_help "$scope" "$BATS_TEST_TMPDIR/rows" "$BATS_TEST_TMPDIR/help"
+    done
+
+    awk -F'\t' '$7 ~ /,(hidden|deprecated|windows),/ || $12 != "-" || $6 == ",global,"' \
+        "$BATS_TEST_TMPDIR/rows" >"$BATS_TEST_TMPDIR/probed"
+    [ -s "$BATS_TEST_TMPDIR/probed" ] || echo "no row to probe"
+    probe_rows "$command" "$BATS_TEST_TMPDIR/probed"
+}
+
+@test "podman's options are the table's" {
+    command -v podman >/dev/null || skip "podman is not installed"
+    run check_engine podman
+    [ "$status" -eq 0 ]
+    [ -z "$output" ] || { echo "$output" && false; }
+}
+
+@test "docker's options are the table's" {
+    command -v docker >/dev/null || skip "docker is not installed"
+    run check_engine docker
+    [ "$status" -eq 0 ]
+    [ -z "$output" ] || { echo "$output" && false; }
+}
+
+@test "further engines' options are the table's" {
+    [ -n "${NVBIND_OPTION_ENGINES:-}" ] || skip "NVBIND_OPTION_ENGINES names no engine"
+    for engine in $NVBIND_OPTION_ENGINES; do
+        run check_engine "$engine"
+        [ "$status" -eq 0 ]
+        [ -z "$output" ] || { echo "$engine: $output" && false; }
+    done
+}
+
+@test "the comparison sees a difference" {
+    printf '%s\t%s\t%s\t-\t,podman,\t,run,\t,\t0\t0\t0\t0\t-\t-\n' \
+        name - value tty t bool gone - bool other - value >"$BATS_TEST_TMPDIR/rows"
+    help_options >"$BATS_TEST_TMPDIR/help" <<'HELP'
+Options:
+      --name              a bool here
+  -T, --tty               another letter
+      --other string      as it should be
+      --fresh list[=x]    new
+                          --none of this is an option
+HELP
+    run compare_help run "$BATS_TEST_TMPDIR/rows" "$BATS_TEST_TMPDIR/help"
+    [ "${#lines[@]}" -eq 4 ]
+    [[ "$output" == *"--name is bool in the help, value in the table"* ]]
+    [[ "$output" == *"--tty is -T in the help, -t in the table"* ]]
+    [[ "$output" == *"--fresh is in the help, not in the table"* ]]
+    [[ "$output" == *"--gone is in the table, not in the help"* ]]
+}
