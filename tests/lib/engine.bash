@@ -72,6 +72,7 @@ engine_env() {
     done
 }
 
+# shellcheck disable=SC2153 # NVBIND_T_UID comes from tests/lib/ns
 as_user() {
     local vars conf=$NVBIND_T_DIR/conf/user
     if [ "$NVBIND_T_MODE" = root ]; then
