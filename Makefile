@@ -1,0 +1,74 @@
+# A thin front: meson and ninja build, tests/run tests. `make` alone prints this list, because every
+# other target may install packages, and nothing should do that unasked.
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+BUILD = build
+SANITIZED = build-asan
+FUZZ = build-fuzz
+
+.NOTPARALLEL:
+.PHONY: help build build-tests build-sanitized demo check check-style check-unit check-cli \
+	check-hosts check-engine setup-check bench fuzz install clean format
+
+help:
+	@echo 'make build           install what a build needs, then build/bin/nvbind, nvbind-hook, nvbind-probe'
+	@echo 'make demo            the main job, end to end, rootless; on simulated GPUs where there is none'
+	@echo 'make check           every test; the last line is "N passed, N failed, N skipped"'
+	@echo 'make check-unit      one suite; also check-style, check-cli, check-hosts, check-engine'
+	@echo 'make bench           the figures of docs/performance.md, measured on this machine'
+	@echo 'make fuzz            libFuzzer on the readers of untrusted input'
+	@echo 'make install         into $$(DESTDIR)$$(PREFIX), PREFIX=$(PREFIX)'
+	@echo 'make format          clang-format 14 on every C file'
+	@echo 'make clean           remove the build folders (the test cache stays: tests/lib/cache clean)'
+	@echo
+	@echo 'Packages come from the distribution alone, and are listed before they are installed.'
+
+build:
+	@scripts/setup build
+	@scripts/build $(BUILD)
+
+demo:
+	@scripts/demo
+
+setup-check:
+	@scripts/setup build run check
+
+build-tests: setup-check
+	@scripts/build $(BUILD) -Dtests=enabled
+
+build-sanitized: setup-check
+	@scripts/build $(SANITIZED) -Dtests=enabled -Db_sanitize=address,undefined -Db_lundef=false
+
+check: build-tests build-sanitized
+	@tests/run --build $(BUILD) --sanitized $(SANITIZED)
+
+check-style: setup-check
+	@tests/run style
+
+check-unit check-cli check-hosts: build-sanitized
+	@tests/run --sanitized $(SANITIZED) $(@:check-%=%)
+
+check-engine: build-tests
+	@tests/run --build $(BUILD) engine
+
+bench:
+	@scripts/setup build run check
+	@scripts/build $(BUILD)
+	@bench/run
+
+fuzz:
+	@scripts/setup build fuzz
+	@CC=clang CXX=clang++ scripts/build $(FUZZ) -Dfuzz=true -Dtests=disabled
+	@tests/fuzz/run $(FUZZ)
+
+install:
+	@scripts/setup build
+	@scripts/build $(BUILD) --prefix=$(PREFIX)
+	DESTDIR='$(DESTDIR)' meson install -C $(BUILD) --no-rebuild
+
+clean:
+	rm -rf $(BUILD) $(SANITIZED) $(FUZZ)
+
+format:
+	@git ls-files -z '*.c' '*.h' | xargs -0 "$$(command -v clang-format-14 || echo clang-format)" -i
