@@ -1,0 +1,127 @@
+#include <string.h>
+
+#include "cli/cli.h"
+#include "cli/info.h"
+
+static const char *or_dash(const char *text)
+{
+    return text ? text : "-";
+}
+
+static bool flag(const struct nvb_doc *map, const char *key)
+{
+    const struct nvb_doc *value = nvb_doc_find(map, key);
+    return value && value->type == NVB_DOC_BOOL && value->boolean;
+}
+
+static int64_t number(const struct nvb_doc *map, const char *key)
+{
+    const struct nvb_doc *value = nvb_doc_find(map, key);
+    return value && value->type == NVB_DOC_INT ? value->integer : 0;
+}
+
+static void add_driver(const struct nvb_doc *doc, struct nvb_str *ret)
+{
+    const struct nvb_doc *driver = nvb_doc_find(doc, "driver");
+    const char *version = nvb_doc_find_text(driver, "version");
+    const char *flavour = nvb_doc_find_text(driver, "flavour");
+    nvb_str_addf(ret, "driver    %s", version ? version : "none");
+    if (flavour)
+        nvb_str_addf(ret, " (%s kernel module)", flavour);
+    else if (version && !flag(driver, "loaded"))
+        nvb_str_add(ret, " (kernel module not loaded)");
+    nvb_str_addf(ret, ", %lld libraries, %lld files\n", (long long)number(driver, "libraries"),
+                 (long long)number(driver, "files"));
+}
+
+/* "0666", or what keeps a node from use. */
+static const char *node_state(const struct nvb_doc *node)
+{
+    if (!flag(node, "present"))
+        return "missing";
+    return or_dash(nvb_doc_find_text(node, "mode"));
+}
+
+static void add_gpus(const struct nvb_doc *doc, struct nvb_str *ret)
+{
+    static const char *const headers[] = {"GPU", "MODEL", "UUID", "PCI", "NODES"};
+    const struct nvb_doc *gpus = nvb_doc_find(doc, "gpus");
+    _cleanup_strv_ struct nvb_strv cells = {0};
+    if (!gpus || gpus->list.count == 0) {
+        nvb_str_add(ret, "gpus      none\n");
+        return;
+    }
+    nvb_vec_foreach (gpu, &gpus->list) {
+        _cleanup_str_ struct nvb_str nodes = NVB_STR_INIT;
+        nvb_vec_foreach (node, &nvb_doc_find(gpu, "nodes")->list) {
+            nvb_str_addf(&nodes, "%s%s", nodes.len ? " " : "",
+                         or_dash(nvb_doc_find_text(node, "path")));
+            if (!flag(node, "present"))
+                nvb_str_add(&nodes, " (missing)");
+        }
+        const char *uuid = nvb_doc_find_text(gpu, "uuid");
+        nvb_strv_addf(&cells, "%lld", (long long)number(gpu, "index"));
+        nvb_strv_add(&cells, or_dash(nvb_doc_find_text(gpu, "model")));
+        nvb_strv_add(&cells, uuid ? uuid : "not initialised yet");
+        nvb_strv_add(&cells, or_dash(nvb_doc_find_text(gpu, "pci")));
+        nvb_strv_add(&cells, nodes.len ? nodes.data : "-");
+    }
+    nvb_str_addc(ret, '\n');
+    nvb_cli_table(ret, headers, NVB_COUNT(headers), &cells);
+    nvb_str_addc(ret, '\n');
+}
+
+static void add_nodes(const struct nvb_doc *doc, struct nvb_str *ret)
+{
+    const struct nvb_doc *nodes = nvb_doc_find(doc, "nodes");
+    const char *separator = "nodes     ";
+    nvb_vec_foreach (node, &nodes->list) {
+        nvb_str_addf(ret, "%s%s %s%s", separator, or_dash(nvb_doc_find_text(node, "path")),
+                     node_state(node),
+                     flag(node, "present") && !flag(node, "device") ? " (stand-in)" : "");
+        separator = ", ";
+    }
+    nvb_str_addc(ret, '\n');
+}
+
+static void add_engines(const struct nvb_doc *doc, struct nvb_str *ret)
+{
+    const struct nvb_doc *engines = nvb_doc_find(doc, "engines");
+    const char *separator = "engines   ";
+    if (engines->list.count == 0)
+        nvb_str_addf(ret, "%snone", separator);
+    nvb_vec_foreach (engine, &engines->list) {
+        nvb_str_addf(ret, "%s%s %s (%s)", separator, or_dash(nvb_doc_find_text(engine, "name")),
+                     or_dash(nvb_doc_find_text(engine, "version")),
+                     or_dash(nvb_doc_find_text(engine, "path")));
+        separator = ", ";
+    }
+    nvb_str_addc(ret, '\n');
+}
+
+static void add_cdi(const struct nvb_doc *doc, struct nvb_str *ret)
+{
+    const struct nvb_doc *folders = nvb_doc_find(doc, "cdi");
+    size_t count = 0;
+    nvb_vec_foreach (folder, &folders->list) {
+        nvb_vec_foreach (file, &nvb_doc_find(folder, "files")->list) {
+            nvb_str_addf(ret, "%s%s/%s", count++ ? ", " : "cdi       ",
+                         or_dash(nvb_doc_find_text(folder, "folder")), file->text);
+        }
+    }
+    nvb_str_add(ret, count ? "\n" : "cdi       no specification in /etc/cdi or /var/run/cdi\n");
+}
+
+void nvb_info_format(const struct nvb_doc *doc, struct nvb_str *ret)
+{
+    const struct nvb_doc *user = nvb_doc_find(doc, "user");
+    if (flag(doc, "simulated"))
+        nvb_str_add(ret, "This is a simulated host: its files are real, its GPUs are not.\n\n");
+    add_driver(doc, ret);
+    add_gpus(doc, ret);
+    add_nodes(doc, ret);
+    add_engines(doc, ret);
+    add_cdi(doc, ret);
+    nvb_str_addf(ret, "user      uid %lld, %s\n", (long long)number(user, "uid"),
+                 flag(user, "rootless") ? "rootless" : "root");
+}
