@@ -7,14 +7,18 @@
  * Podman 4.3 to 6.1, Docker 20.10 to 29. Parsing, translation, writers and completion read this
  * table; nothing else in the project knows an engine's option by name.
  *
- * How the engines read a command line (the rules of their flag parser, spf13/pflag):
+ * How the engines read a command line (spf13/pflag, tried on both):
  *   --name VALUE, --name=VALUE   a VALUE option takes the next word, whatever that is ("--", "-x"
- *                                and an empty word too)
- *   --name, --name=false         a BOOL takes a value by "=" only; the next word is not its own
- *   -nVALUE, -n=VALUE, -n VALUE  as above; one "=" straight behind the letter is not part of VALUE
- *   -itv VALUE, -ite=A=B         letters stand together until the first one that takes a value; a
- *                                "=" behind a BOOL's letter begins that BOOL's value
+ *                                and an empty word too); "--name=" is the empty value
+ *   --name, --name=false         a BOOL takes a value by "=" only, never the next word: 1 t T true
+ *                                True TRUE 0 f F false False FALSE, anything else is an error
+ *   -nVALUE, -n=VALUE, -n VALUE  one "=" behind the letter is not part of VALUE, except that a bare
+ *                                "-n=" is the value "="
+ *   -itv VALUE, -ite=A=B         letters stand together until the first one that takes a value;
+ *                                "-it=false" gives its value to the last BOOL, "-t=" is an error
  *   --                           ends the options; "-" alone is an argument
+ *   ---x, --=x, -=               are errors
+ *
  * The first argument is IMAGE and everything behind it belongs to the container. No abbreviations.
  *
  * Two rows may bear the same name where the engines, or two ages of one engine, differ. All rows of

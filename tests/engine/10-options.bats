@@ -12,6 +12,7 @@ setup() {
     export CONTAINERS_CONF=/dev/null DOCKER_CONFIG="$BATS_TEST_TMPDIR"
     export DOCKER_HOST="unix://$BATS_TEST_TMPDIR/no-daemon" DOCKER_CLI_HINTS=false
     "$dump" >"$BATS_TEST_TMPDIR/table"
+    data="$BATS_TEST_DIRNAME/../data/command-lines.txt"
 }
 
 # The options of a help text on standard input: name, letter or "-", arity.
@@ -78,39 +79,37 @@ compare_help() {
         }' "$2" "$3"
 }
 
-# What an engine makes of a bare option, without anything being run: unknown, bool or value. COMMAND
-# has no IMAGE, so that even an option that it takes ends in an error.
+# What an engine takes an option for: unknown, value or bool. The last word of the command is the bare
+# option; there is never an IMAGE, so that nothing is run. Only an option that is known to need no
+# value is asked again, with one that is no truth value: the answer comes from the engine's parser.
 probe() {
     local said
 
     said=$("$@" 2>&1 </dev/null) || true
     case "$said" in
-    *"unknown flag"*) echo unknown ;;
-    *"flag needs an argument"*) echo value ;;
-    *"requires at least 1 arg"*) echo bool ;;
+    *"unknown flag"*) echo unknown && return ;;
+    *"flag needs an argument"*) echo value && return ;;
+    esac
+    said=$("${@:1:$#-1}" "${!#}=perhaps" 2>&1 </dev/null) || true
+    case "$said" in
+    *"invalid argument"*ParseBool*) echo bool ;;
     *) echo "something else: $said" ;;
     esac
 }
 
 # Tries what the help does not tell: hidden options, and where a global one may stand.
 probe_rows() {
-    local command=$1 rows=$2 name letter arity repeat engines scope flags rest got
+    local command=$1 rows=$2 name arity scope flags got
 
-    while IFS=$'\t' read -r name letter arity repeat engines scope flags rest; do
-        # These two end at once with a text of their own.
-        [ "$name" = help ] || [ "$name" = version ] && continue
+    while IFS=$'\t' read -r name _ arity _ _ scope flags _; do
         case "$scope" in
         *,run,*) got=$(probe "$command" run "--$name") ;;
         *,create,*) got=$(probe "$command" create "--$name") ;;
-        *,global,*)
-            got=$(probe "$command" "--$name" run)
-            # There "run" became the option's value, and no command was left.
-            [ "$arity" = value ] && got=$(probe "$command" "--$name")
-            ;;
+        *,global,*) got=$(probe "$command" "--$name") ;;
         esac
         [ "$got" = "$arity" ] || echo "--$name is $arity in the table; the engine says $got"
 
-        if [ "$scope" = ,global, ]; then
+        if [ "$scope" = ,global, ] && [ "$name" != help ]; then
             got=$(probe "$command" run "--$name")
             case "$flags" in
             *,early,*) [ "$got" = unknown ] || echo "--$name after run is not unknown: $got" ;;
@@ -120,20 +119,26 @@ probe_rows() {
     done <"$rows"
 }
 
-# One engine against the table; prints what differs.
-check_engine() {
-    local command=$1 said engine version
+# Sets engine, and leaves the rows that this version of it has in the file "rows".
+know_engine() {
+    local command=$1 said version
 
     said=$("$command" --version 2>/dev/null)
     case "$said" in
     "podman version "*) engine=podman ;;
     "Docker version "*) engine=docker ;;
-    *) echo "no engine: $command --version says '$said'" && return ;;
+    *) echo "no engine: $command --version says '$said'" && return 1 ;;
     esac
     version=$(sed -E 's/^[A-Za-z]+ version ([0-9]+)\.([0-9]+).*/\1 \2/' <<<"$said" |
         awk '{ print $1 * 100 + $2 }')
-
     engine_rows "$engine" "$version" >"$BATS_TEST_TMPDIR/rows"
+}
+
+# One engine against the table; prints what differs.
+check_engine() {
+    local command=$1 engine scope
+
+    know_engine "$command" || return 0
     for scope in run create global; do
         if [ "$scope" = global ]; then
             "$command" --help
@@ -151,27 +156,129 @@ check_engine() {
     probe_rows "$command" "$BATS_TEST_TMPDIR/probed"
 }
 
+# Whether a complaint is that this version does not have the option or letter: "unknown flag: --x",
+# "unknown shorthand flag: 'x' in -x".
+is_of_another_version() {
+    local name letter
+
+    name=$(sed -nE 's/.*unknown flag: --([a-z0-9-]+).*/\1/p' <<<"$1")
+    letter=$(sed -nE "s/.*unknown shorthand flag: '(.)'.*/\\1/p" <<<"$1")
+    awk -F'\t' -v name="$name" -v letter="$letter" '
+        $1 == name || (letter != "" && $2 == letter) {
+            if (FILENAME == ARGV[1]) known = 1
+            else here = 1
+        }
+        END { exit !(known && !here) }' "$BATS_TEST_TMPDIR/table" "$BATS_TEST_TMPDIR/rows"
+}
+
+# The command lines of tests/data against an engine's own parser, with "--help" before them: all of a
+# line is parsed, then the help is shown and nothing is run. Prints what differs.
+check_lines() {
+    local command=$1 engine part='' line verb said accepted tried=0
+
+    know_engine "$command" || return 0
+    while IFS= read -r line; do
+        case "$line" in
+        '#: '*) part=${line#'#: '} && continue ;;
+        '#'* | '') continue ;;
+        esac
+        case "$part" in
+        any | moved | no-image | help | refused | "$engine" | "$engine-early") ;;
+        *) continue ;;
+        esac
+        eval "set -- $line"
+        verb=$1
+        shift
+        accepted=yes
+        said=$("$command" "$verb" --help "$@" 2>&1 </dev/null) || accepted=no
+        tried=$((tried + 1))
+        case "$part:$accepted" in
+        refused:no | *-early:no) ;;
+        refused:yes | *-early:yes) echo "$part, but taken: $line" ;;
+        *:yes) ;;
+        *:no) is_of_another_version "$said" || echo "$part, but refused: $line: $said" ;;
+        esac
+    done <"$data"
+    [ "$tried" -ge 200 ] || echo "only $tried lines were tried"
+}
+
+nothing_differs() {
+    run "$@"
+    if [ "$status" -ne 0 ] || [ -n "$output" ]; then
+        echo "$2: $output"
+        return 1
+    fi
+}
+
 @test "podman's options are the table's" {
     command -v podman >/dev/null || skip "podman is not installed"
-    run check_engine podman
-    [ "$status" -eq 0 ]
-    [ -z "$output" ] || { echo "$output" && false; }
+    nothing_differs check_engine podman
 }
 
 @test "docker's options are the table's" {
     command -v docker >/dev/null || skip "docker is not installed"
-    run check_engine docker
-    [ "$status" -eq 0 ]
-    [ -z "$output" ] || { echo "$output" && false; }
+    nothing_differs check_engine docker
 }
 
-@test "further engines' options are the table's" {
+@test "podman's parser takes the command lines of tests/data, and no others" {
+    command -v podman >/dev/null || skip "podman is not installed"
+    nothing_differs check_lines podman
+}
+
+@test "docker's parser takes the command lines of tests/data, and no others" {
+    command -v docker >/dev/null || skip "docker is not installed"
+    nothing_differs check_lines docker
+}
+
+@test "further engines agree as well" {
     [ -n "${NVBIND_OPTION_ENGINES:-}" ] || skip "NVBIND_OPTION_ENGINES names no engine"
-    for engine in $NVBIND_OPTION_ENGINES; do
-        run check_engine "$engine"
-        [ "$status" -eq 0 ]
-        [ -z "$output" ] || { echo "$engine: $output" && false; }
+    for further in $NVBIND_OPTION_ENGINES; do
+        nothing_differs check_engine "$further"
+        nothing_differs check_lines "$further"
     done
+}
+
+@test "every option and every letter of the table stands in tests/data, in its part" {
+    local part='' line word
+    while IFS= read -r line; do
+        case "$line" in
+        '#: '*) part=${line#'#: '} && continue ;;
+        '#'* | '') continue ;;
+        esac
+        eval "set -- $line"
+        for word; do
+            [[ "$word" == -* && "$word" != *$'\n'* ]] && printf '%s\t%s\n' "$part" "$word"
+        done
+    done <"$data" >"$BATS_TEST_TMPDIR/words"
+    run awk -F'\t' '
+        FILENAME == ARGV[1] {
+            word = $2
+            if (word ~ /^--/) {
+                sub(/=.*/, "", word)
+                long[$1, word] = 1
+            } else {
+                short[substr(word, 2, 1)] = 1
+            }
+            next
+        }
+        {
+            part = $5 == ",podman,docker," ? "any" : $5 == ",podman," ? "podman" : "docker"
+            if ($7 ~ /,early,/ && part == "any")
+                part = "podman-early"
+            else if ($7 ~ /,early,/)
+                part = part "-early"
+            if ($1 == "gpus")
+                part = "moved"
+            if ($1 == "help")
+                part = "help"
+            if (!((part, "--" $1) in long))
+                print "--" $1 " does not stand in the part " part
+            if ($2 != "-" && $7 !~ /,early,/ && !($2 in short))
+                print "-" $2 " does not stand there"
+        }' "$BATS_TEST_TMPDIR/words" "$BATS_TEST_TMPDIR/table"
+    echo "$output"
+    [ "$status" -eq 0 ]
+    [ -z "$output" ]
 }
 
 @test "the comparison sees a difference" {
