@@ -1,8 +1,9 @@
 #!/usr/bin/env bats
-# Holds the engine option table against the engines themselves: what their help lists must be in the
-# table with the same letter and arity, what the table says they show must be in their help, and what
-# it says they hide must be taken all the same. Every version of an engine does for this: the rows
-# carry the versions that have them. NVBIND_OPTION_ENGINES names more engines to try, one a word.
+# Holds the engine option table against the engines themselves: what their help lists must be in
+# the table with the same letter and arity, what the table says they show must be in their help, and
+# what it says they hide must be taken all the same. Every version of an engine does for this: the
+# rows carry the versions that have them. NVBIND_OPTION_ENGINES names more engines to try, one a
+# word.
 
 setup() {
     dump="${NVBIND_BUILD:?the build folder}/tests/dump_options"
@@ -79,9 +80,9 @@ compare_help() {
         }' "$2" "$3"
 }
 
-# What an engine takes an option for: unknown, value or bool. The last word of the command is the bare
-# option; there is never an IMAGE, so that nothing is run. Only an option that is known to need no
-# value is asked again, with one that is no truth value: the answer comes from the engine's parser.
+# What an engine takes an option for: unknown, value or bool. The last word of the command is the
+# bare option; there is never an IMAGE, so that nothing is run. Only an option that is known to need
+# no value is asked again, with one that is no truth value: the engine's parser answers.
 probe() {
     local said
 
@@ -171,8 +172,8 @@ is_of_another_version() {
         END { exit !(known && !here) }' "$BATS_TEST_TMPDIR/table" "$BATS_TEST_TMPDIR/rows"
 }
 
-# The command lines of tests/data against an engine's own parser, with "--help" before them: all of a
-# line is parsed, then the help is shown and nothing is run. Prints what differs.
+# The command lines of tests/data against an engine's own parser, with "--help" before them: all of
+# a line is parsed, then the help is shown and nothing is run. Prints what differs.
 check_lines() {
     local command=$1 engine part='' line verb said accepted tried=0
 
