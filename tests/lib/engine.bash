@@ -10,6 +10,7 @@
 #   import_image IDENTITY busybox|debian-trixie|debian-bookworm      prints the image's name
 #   need_rootful, need_runtime NAME, need_part NAME                  skip with the reason
 #   part_path NAME                                                   the folder or file in the cache
+#   smi_status TREE      what the real nvidia-smi exits with once it has found every library
 
 engine_setup_file() {
     if [ -z "${NVBIND_T_DIR:-}" ]; then
@@ -59,6 +60,14 @@ need_part() {
 
 part_path() {
     "$NVBIND_T_SRC/tests/lib/cache" path "$1"
+}
+
+# Without its libraries nvidia-smi exits 12. With them it depends on the tree's device nodes: real
+# ones without a driver make it 9 ("couldn't communicate"), regular files 17 ("blocked by the
+# operating system"). As root, without /dev/nvidiactl in the container, the library makes the node
+# itself, may not open it, and the answer is 255.
+smi_status() {
+    if [ -c "$1/dev/nvidiactl" ]; then echo 9; else echo 17; fi
 }
 
 # What both identities need: nothing of the caller's environment but nvbind's own variables.
