@@ -36,6 +36,7 @@ enum nvb_doc_type {
     NVB_DOC_UINT, /* greater than INT64_MAX, fits uint64_t */
     NVB_DOC_REAL,
     NVB_DOC_TEXT,
+    NVB_DOC_TIME, /* TOML's dates and times; written as strings */
     NVB_DOC_LIST,
     NVB_DOC_MAP,
 };
@@ -48,8 +49,8 @@ struct nvb_doc_members NVB_VEC(struct nvb_doc_member);
 struct nvb_doc {
     enum nvb_doc_type type;
     unsigned line, column; /* in characters */
-    char *text;            /* TEXT: the value. Another scalar of a YAML file: how it is spelled
-                              there ("0x1f"). Else NULL. UTF-8, without zero bytes */
+    char *text; /* TEXT: the value. TIME: as RFC 3339 spells it. Another scalar of a YAML file: how
+                   it is spelled there ("0x1f"). Else NULL. UTF-8, without zero bytes */
     union {
         bool boolean;
         int64_t integer;
