@@ -59,6 +59,12 @@ void nvb_doc_set_text(struct nvb_doc *doc, const char *text)
     doc->text = copy;
 }
 
+void nvb_doc_set_time(struct nvb_doc *doc, const char *text)
+{
+    nvb_doc_set_text(doc, text);
+    doc->type = NVB_DOC_TIME;
+}
+
 void nvb_doc_set_list(struct nvb_doc *doc)
 {
     nvb_doc_done(doc);
@@ -185,6 +191,8 @@ const char *nvb_doc_type_name(enum nvb_doc_type type)
         return "a fraction";
     case NVB_DOC_TEXT:
         return "a string";
+    case NVB_DOC_TIME:
+        return "a date or time";
     case NVB_DOC_TIME:
         return "a date or time";
     case NVB_DOC_LIST:

@@ -80,6 +80,7 @@ void nvb_doc_set_int(struct nvb_doc *doc, int64_t value);
 void nvb_doc_set_uint(struct nvb_doc *doc, uint64_t value);
 void nvb_doc_set_real(struct nvb_doc *doc, double value);
 void nvb_doc_set_text(struct nvb_doc *doc, const char *text); /* NULL: a null */
+void nvb_doc_set_time(struct nvb_doc *doc, const char *text);
 void nvb_doc_set_list(struct nvb_doc *doc);
 void nvb_doc_set_map(struct nvb_doc *doc);
 
