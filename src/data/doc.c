@@ -193,8 +193,6 @@ const char *nvb_doc_type_name(enum nvb_doc_type type)
         return "a string";
     case NVB_DOC_TIME:
         return "a date or time";
-    case NVB_DOC_TIME:
-        return "a date or time";
     case NVB_DOC_LIST:
         return "a list";
     case NVB_DOC_MAP:

@@ -146,7 +146,6 @@ static int write_value(const struct nvb_doc *doc, enum nvb_json_style style, uns
         return 0;
     case NVB_DOC_TEXT:
     case NVB_DOC_TIME:
-    case NVB_DOC_TIME:
         return write_text(doc->text, ret, err);
     case NVB_DOC_LIST:
         return write_list(&doc->list, style, level, ret, err);

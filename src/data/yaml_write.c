@@ -66,7 +66,6 @@ static int write_scalar(const struct nvb_doc *doc, struct nvb_str *ret, struct n
         return 0;
     case NVB_DOC_TEXT:
     case NVB_DOC_TIME:
-    case NVB_DOC_TIME:
         return write_text(doc->text, ret, err);
     case NVB_DOC_LIST: /* the empty ones */
         nvb_str_add(ret, "[]");
