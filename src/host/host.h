@@ -33,7 +33,7 @@ enum nvb_capability {
  */
 int nvb_capabilities_parse(const char *text, unsigned *ret, struct nvb_error **err);
 
-/* Appends the set as such a list; the full set as "all". */
+/* Appends the set as such a list, the full set as "all", the empty set as nothing. */
 void nvb_capabilities_format(unsigned capabilities, struct nvb_str *ret);
 
 struct nvb_host_options {
@@ -96,7 +96,9 @@ struct nvb_gpu {
     char *pci;              /* "0000:65:00.0": domain, bus, device, function, lower-case hex */
     char *uuid;             /* "GPU-…", or NULL while the driver has not initialised the GPU */
     char *model;            /* "NVIDIA A100-SXM4-40GB", or NULL */
-    int minor;              /* Device Minor, -1 when the driver does not tell */
+    int minor;              /* Device Minor, -1 when it is not known */
+    bool minor_is_deduced;  /* the driver does not tell it yet: the numbers that no other GPU has,
+                               in the order of the PCI addresses, in which the driver gives them */
     struct nvb_nodes nodes; /* GPU, then CARD and RENDER where sysfs names them */
 };
 
@@ -106,13 +108,17 @@ struct nvb_gpus NVB_VEC(struct nvb_gpu);
 
 /*
  * Reads /proc/driver/nvidia/gpus (Linux driver README, chapter "The proc interface") and sysfs for
- * the DRM nodes, sorted by PCI address. No driver is no error: *ret is then empty. An unreadable or
- * nonsensical information file is an error that names it.
+ * the DRM nodes, sorted by PCI address. GPUs that the driver was told to leave alone ("GPU
+ * Excluded") are left out, as NVML leaves them out. No driver is no error: *ret is then empty. An
+ * unreadable or nonsensical information file is an error that names it.
  */
 int nvb_host_find_gpus(const struct nvb_host *host, struct nvb_gpus *ret, struct nvb_error **err);
 void nvb_gpus_done(struct nvb_gpus *gpus);
 
-/* The nodes that are shared by all GPUs: ctl, uvm, uvm-tools, modeset; with PRESENT telling. */
+/*
+ * The nodes that are shared by all GPUs: ctl, uvm, uvm-tools, modeset, always all four; present
+ * tells. A node is looked at, never opened: opening /dev/nvidia-uvm has effects.
+ */
 int nvb_host_find_control_nodes(const struct nvb_host *host, struct nvb_nodes *ret,
                                 struct nvb_error **err);
 void nvb_nodes_done(struct nvb_nodes *nodes);
@@ -121,11 +127,11 @@ void nvb_nodes_done(struct nvb_nodes *nodes);
 
 enum nvb_file_kind {
     NVB_FILE_LIBRARY,  /* an ELF shared object that programs find by SONAME */
-    NVB_FILE_MODULE,   /* an ELF object loaded by its path: X.Org, VDPAU, GBM backends */
+    NVB_FILE_MODULE,   /* an ELF object loaded by its path: X.Org, GBM backends */
     NVB_FILE_BINARY,   /* a program */
     NVB_FILE_CONFIG,   /* JSON, ICD and similar text, or data such as nvoptix.bin */
     NVB_FILE_FIRMWARE, /* GSP firmware */
-    NVB_FILE_SOCKET,   /* persistenced, fabricmanager, MPS */
+    NVB_FILE_SOCKET,   /* persistenced, fabricmanager; the folder of MPS */
 };
 
 struct nvb_driver_file {
@@ -137,14 +143,19 @@ struct nvb_driver_file {
     char *soname;                /* libraries: DT_SONAME, or the cache's key; else NULL */
     const char *const *devnames; /* libraries: further names programs open ("libcuda.so"),
                                    NULL-terminated, borrowed from the table; or NULL */
+    bool by_file_name;           /* libraries: others also open it by the last part of path */
     bool is_32bit;
 };
+
+/* True where CAPABILITIES ask for FILE: one of its own, and compat32 for a 32-bit one. */
+bool nvb_driver_file_is_wanted(const struct nvb_driver_file *file, unsigned capabilities);
 
 struct nvb_driver_files NVB_VEC(struct nvb_driver_file);
 
 struct nvb_driver {
-    char *version; /* "550.163.01" of the loaded module, or NULL */
-    char *flavour; /* "open" or "proprietary", or NULL when not told */
+    char *version;      /* "550.163.01": of the loaded module, else of libcuda; or NULL */
+    char *flavour;      /* "open" or "proprietary", or NULL when not told */
+    bool module_loaded; /* the version is the module's */
     struct nvb_driver_files files;
 };
 
@@ -165,9 +176,10 @@ int nvb_host_read_version(const struct nvb_host *host, char **ret_version, char 
 /*
  * Finds the files of the user-space driver: libraries whose names end in the version through the
  * driver root's ld.so.cache, then the distributions' folders; programs, configuration and firmware
- * at the places the table gives. Sorted by path: the same machine gives the same list. Without a
- * loaded module the version is taken from libcuda's file name. No user-space driver: *ret has no
- * files, which is no error here.
+ * at the places the table gives (host/driver_table.h). Sorted by path: the same machine gives the
+ * same list. Without a loaded module the version is taken from libcuda's file name. No user-space
+ * driver: *ret has no files, which is no error here. A file that is not what its name says (a cut
+ * or empty library, a folder, a FIFO) is left out, with a note that names it.
  */
 int nvb_host_find_driver(const struct nvb_host *host, const struct nvb_driver_query *query,
                          struct nvb_driver *ret, struct nvb_notes *notes, struct nvb_error **err);

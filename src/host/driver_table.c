@@ -1,0 +1,257 @@
+#include "host/driver_table.h"
+
+#include <string.h>
+
+/*
+ * Sources. Names, SONAMEs and who opens what: the files of Debian's 550.163.01-2 packages
+ * (readelf -d, and the names in their string tables), the .run installer's 550.54 to 550.100 file
+ * lists, and the driver's README, chapter "Installed components". Capabilities: those that
+ * NVIDIA's libnvidia-container gives them (nvc_info.c), and for what it does not know those of
+ * the library that loads them.
+ */
+
+#define COMPUTE  NVB_CAP_COMPUTE
+#define GRAPHICS NVB_CAP_GRAPHICS
+#define UTILITY  NVB_CAP_UTILITY
+#define VIDEO    NVB_CAP_VIDEO
+#define DISPLAY  NVB_CAP_DISPLAY
+#define NGX      NVB_CAP_NGX
+
+#if defined(__aarch64__)
+#define NATIVE_ARCH      "aarch64"
+#define NATIVE_MULTIARCH "aarch64-linux-gnu"
+#define OTHER_MULTIARCH  "x86_64-linux-gnu"
+#define COMPAT_MULTIARCH "arm-linux-gnueabihf"
+#else
+#define NATIVE_ARCH      "x86_64"
+#define NATIVE_MULTIARCH "x86_64-linux-gnu"
+#define OTHER_MULTIARCH  "aarch64-linux-gnu"
+#define COMPAT_MULTIARCH "i386-linux-gnu"
+#endif
+
+#define NAMES(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+#define LIBRARY(stem_, soname_, capabilities_, ...)                                                \
+    {                                                                                              \
+        .stem = stem_, .soname = soname_, .capabilities = capabilities_ __VA_OPT__(, ) __VA_ARGS__ \
+    }
+
+const struct nvb_driver_library nvb_driver_libraries[] = {
+    /* Management. */
+    LIBRARY("libnvidia-ml", ".so.1", UTILITY, .devnames = NAMES("libnvidia-ml.so")),
+    LIBRARY("libnvidia-cfg", ".so.1", UTILITY, .devnames = NAMES("libnvidia-cfg.so")),
+    LIBRARY("libnvidia-nscq", ".so.2", UTILITY, .devnames = NAMES("libnvidia-nscq.so"),
+            .optional = true),
+
+    /* CUDA and OpenCL. */
+    LIBRARY("libcuda", ".so.1", COMPUTE, .devnames = NAMES("libcuda.so")),
+    LIBRARY("libcudadebugger", ".so.1", COMPUTE),
+    LIBRARY("libnvidia-ptxjitcompiler", ".so.1", COMPUTE,
+            .devnames = NAMES("libnvidia-ptxjitcompiler.so")),
+    LIBRARY("libnvidia-fatbinaryloader", NULL, COMPUTE, .optional = true),
+    /* libnvidia-opencl opens it by its whole file name. */
+    LIBRARY("libnvidia-nvvm", ".so.4", COMPUTE, .devnames = NAMES("libnvidia-nvvm.so"),
+            .by_file_name = true),
+    LIBRARY("libnvidia-nvvm70", ".so.4", COMPUTE, .own_version = true, .optional = true),
+    LIBRARY("libnvidia-compiler", NULL, COMPUTE, .optional = true),
+    LIBRARY("libnvidia-opencl", ".so.1", COMPUTE),
+    LIBRARY("libnvidia-tileiras", NULL, COMPUTE, .optional = true),
+    LIBRARY("libnvidia-pkcs11", NULL, COMPUTE),
+    LIBRARY("libnvidia-pkcs11-openssl3", NULL, COMPUTE),
+    LIBRARY("libnvidia-sandboxutils", ".so.1", UTILITY, .optional = true),
+    /* The shader compiler: glcore and eglcore are linked with it. */
+    LIBRARY("libnvidia-gpucomp", NULL, COMPUTE | GRAPHICS),
+    LIBRARY("libnvidia-allocator", ".so.1", COMPUTE | GRAPHICS,
+            .devnames = NAMES("libnvidia-allocator.so"),
+            .module_path = "/usr/lib/@multiarch@/gbm/nvidia-drm_gbm.so"),
+
+    /* Video. libvdpau looks in its own module folder first, then opens the development name by
+     * the loader's path. */
+    LIBRARY("libvdpau_nvidia", ".so.1", VIDEO, .devnames = NAMES("libvdpau_nvidia.so"),
+            .subfolder = "vdpau"),
+    LIBRARY("libnvcuvid", ".so.1", VIDEO, .devnames = NAMES("libnvcuvid.so")),
+    LIBRARY("libnvidia-encode", ".so.1", VIDEO, .devnames = NAMES("libnvidia-encode.so")),
+    LIBRARY("libnvidia-opticalflow", ".so.1", VIDEO, .devnames = NAMES("libnvidia-opticalflow.so")),
+
+    /* OpenGL, EGL, Vulkan, OptiX. */
+    LIBRARY("libGLX_nvidia", ".so.0", GRAPHICS, .devnames = NAMES("libGLX_indirect.so.0")),
+    LIBRARY("libEGL_nvidia", ".so.0", GRAPHICS),
+    LIBRARY("libGLESv1_CM_nvidia", ".so.1", GRAPHICS),
+    LIBRARY("libGLESv2_nvidia", ".so.2", GRAPHICS),
+    LIBRARY("libnvidia-glcore", NULL, GRAPHICS),
+    LIBRARY("libnvidia-eglcore", NULL, GRAPHICS),
+    LIBRARY("libnvidia-glsi", NULL, GRAPHICS),
+    LIBRARY("libnvidia-tls", NULL, GRAPHICS),
+    LIBRARY("libnvidia-glvkspirv", NULL, GRAPHICS),
+    LIBRARY("libnvidia-cbl", NULL, GRAPHICS, .optional = true),
+    LIBRARY("libnvidia-rtcore", NULL, GRAPHICS),
+    LIBRARY("libnvoptix", ".so.1", GRAPHICS),
+    LIBRARY("libnvidia-fbc", ".so.1", GRAPHICS, .devnames = NAMES("libnvidia-fbc.so")),
+    LIBRARY("libnvidia-ifr", ".so.1", GRAPHICS, .devnames = NAMES("libnvidia-ifr.so"),
+            .optional = true),
+    LIBRARY("libnvidia-vulkan-producer", NULL, GRAPHICS,
+            .devnames = NAMES("libnvidia-vulkan-producer.so"), .optional = true),
+    LIBRARY("libnvidia-present", NULL, GRAPHICS, .optional = true),
+    LIBRARY("libnvidia-egl-gbm", ".so.1", GRAPHICS | DISPLAY, .own_version = true),
+    LIBRARY("libnvidia-egl-wayland", ".so.1", GRAPHICS | DISPLAY, .own_version = true),
+    LIBRARY("libnvidia-egl-wayland2", ".so.1", GRAPHICS | DISPLAY, .own_version = true,
+            .optional = true),
+    LIBRARY("libnvidia-egl-xcb", ".so.1", GRAPHICS | DISPLAY, .own_version = true,
+            .optional = true),
+    LIBRARY("libnvidia-egl-xlib", ".so.1", GRAPHICS | DISPLAY, .own_version = true,
+            .optional = true),
+
+    /* NGX: DLSS and its like. */
+    LIBRARY("libnvidia-ngx", ".so.1", NGX),
+    LIBRARY("libnvidia-api", ".so.1", NGX | GRAPHICS, .own_version = true),
+
+    /* What nvidia-settings draws with. */
+    LIBRARY("libnvidia-gtk2", NULL, DISPLAY),
+    LIBRARY("libnvidia-gtk3", NULL, DISPLAY),
+    LIBRARY("libnvidia-wayland-client", NULL, DISPLAY),
+};
+const size_t nvb_driver_library_count = NVB_COUNT(nvb_driver_libraries);
+
+/* Programs: as PATH has them, then where Debian's alternatives and others keep them. */
+static const char *const program_folders[] = {
+    "/usr/bin",
+    "/usr/sbin",
+    "/usr/lib/nvidia/current",
+    "/usr/local/bin",
+    "/usr/local/nvidia/bin",
+    "/run/current-system/sw/bin",
+    NULL,
+};
+
+/* Configuration: the search paths of libglvnd, the Vulkan loader and ocl-icd, then NixOS and the
+ * drivers that a cluster's node image brings. */
+static const char *const share_folders[] = {
+    "/usr/share", "/etc", "/usr/local/share", "/run/opengl-driver/share", "/usr/local/nvidia", NULL,
+};
+static const char *const etc_folders[] = {
+    "/etc",
+    "/usr/share",
+    "/run/opengl-driver/etc",
+    NULL,
+};
+
+/* X.Org's module folders; the name has the folder below them, as the .run installer lays it. */
+static const char *const xorg_folders[] = {
+    "/usr/lib/xorg/modules",
+    "/usr/lib64/xorg/modules",
+    "/usr/lib/xorg/modules/updates",
+    NULL,
+};
+
+/* Debian keeps the two modules together, without folders of X.Org's. */
+static const char *const debian_xorg_folders[] = {"/usr/lib/nvidia/current", "/usr/lib/nvidia",
+                                                  NULL};
+
+/* Daemons' sockets. /var/run leads to /run wherever both are. */
+static const char *const socket_folders[] = {"/run", "/var/run", NULL};
+
+#define PLACE(kind_, capabilities_, name_, folders_, container_folder_, ...)                  \
+    {                                                                                         \
+        .kind = NVB_FILE_##kind_, .capabilities = capabilities_, .name = name_,               \
+        .folders = folders_, .container_folder = container_folder_ __VA_OPT__(, ) __VA_ARGS__ \
+    }
+
+const struct nvb_driver_place nvb_driver_places[] = {
+    PLACE(BINARY, UTILITY, "nvidia-smi", program_folders, "/usr/bin"),
+    PLACE(BINARY, UTILITY, "nvidia-debugdump", program_folders, "/usr/bin"),
+    PLACE(BINARY, UTILITY, "nvidia-persistenced", program_folders, "/usr/bin"),
+    PLACE(BINARY, COMPUTE, "nvidia-cuda-mps-control", program_folders, "/usr/bin"),
+    PLACE(BINARY, COMPUTE, "nvidia-cuda-mps-server", program_folders, "/usr/bin"),
+    PLACE(BINARY, DISPLAY, "nvidia-xconfig", program_folders, "/usr/bin"),
+
+    /* libglvnd and its EGL platforms. */
+    PLACE(CONFIG, GRAPHICS | DISPLAY, "glvnd/egl_vendor.d/10_nvidia.json", share_folders,
+          "/usr/share"),
+    PLACE(CONFIG, GRAPHICS | DISPLAY, "egl/egl_external_platform.d/09_nvidia_wayland2.json",
+          share_folders, "/usr/share"),
+    PLACE(CONFIG, GRAPHICS | DISPLAY, "egl/egl_external_platform.d/10_nvidia_wayland.json",
+          share_folders, "/usr/share"),
+    PLACE(CONFIG, GRAPHICS | DISPLAY, "egl/egl_external_platform.d/15_nvidia_gbm.json",
+          share_folders, "/usr/share"),
+    PLACE(CONFIG, GRAPHICS | DISPLAY, "egl/egl_external_platform.d/20_nvidia_xcb.json",
+          share_folders, "/usr/share"),
+    PLACE(CONFIG, GRAPHICS | DISPLAY, "egl/egl_external_platform.d/20_nvidia_xlib.json",
+          share_folders, "/usr/share"),
+
+    /* The Vulkan loader reads /etc whatever XDG_DATA_DIRS says. RPM packages put the architecture
+     * into the name. */
+    PLACE(CONFIG, GRAPHICS, "vulkan/icd.d/nvidia_icd.json", share_folders, "/etc"),
+    PLACE(CONFIG, GRAPHICS, "vulkan/icd.d/nvidia_icd." NATIVE_ARCH ".json", share_folders, "/etc"),
+    PLACE(CONFIG, GRAPHICS, "vulkan/implicit_layer.d/nvidia_layers.json", share_folders, "/etc"),
+
+    PLACE(CONFIG, GRAPHICS, "nvidia/nvoptix.bin", share_folders, "/usr/share"),
+    PLACE(CONFIG, GRAPHICS, "nvidia/nvidia-application-profiles-@version@-rc", share_folders,
+          "/usr/share"),
+    PLACE(CONFIG, COMPUTE, "OpenCL/vendors/nvidia.icd", etc_folders, "/etc"),
+
+    /* The X server. The snippets name module folders of the host, so both stay where they are.
+     * nvidia_drv.so does not tell its version: its neighbour does. */
+    PLACE(CONFIG, DISPLAY, "X11/xorg.conf.d/10-nvidia.conf", share_folders, NULL),
+    PLACE(CONFIG, DISPLAY, "X11/xorg.conf.d/nvidia-drm-outputclass.conf", share_folders, NULL),
+    PLACE(MODULE, DISPLAY | GRAPHICS, "extensions/libglxserver_nvidia.so.@version@", xorg_folders,
+          NULL, .container_name = "extensions/libglxserver_nvidia.so"),
+    PLACE(MODULE, DISPLAY | GRAPHICS, "drivers/nvidia_drv.so", xorg_folders, NULL,
+          .beside = "extensions/libglxserver_nvidia.so.@version@"),
+    PLACE(MODULE, DISPLAY | GRAPHICS, "libglxserver_nvidia.so.@version@", debian_xorg_folders,
+          "/usr/lib/xorg/modules/extensions", .container_name = "libglxserver_nvidia.so"),
+    PLACE(MODULE, DISPLAY | GRAPHICS, "nvidia_drv.so", debian_xorg_folders,
+          "/usr/lib/xorg/modules/drivers", .beside = "libglxserver_nvidia.so.@version@"),
+
+    PLACE(SOCKET, UTILITY, "nvidia-persistenced/socket", socket_folders, "/run"),
+    PLACE(SOCKET, COMPUTE | UTILITY, "nvidia-fabricmanager/socket", socket_folders, "/run"),
+};
+const size_t nvb_driver_place_count = NVB_COUNT(nvb_driver_places);
+
+const struct nvb_library_folder nvb_library_folders[] = {
+    /* Debian, Ubuntu and the .run installer on both. */
+    {"/usr/lib/" NATIVE_MULTIARCH "/nvidia/current", true, false},
+    {"/usr/lib/" NATIVE_MULTIARCH, false, false},
+    /* Fedora, RHEL, SUSE; Arch and others. */
+    {"/usr/lib64", false, false},
+    {"/usr/lib", false, false},
+    /* Node images of clusters, NixOS. */
+    {"/usr/local/nvidia/lib64", true, false},
+    {"/run/opengl-driver/lib", true, false},
+    {"/usr/lib/" OTHER_MULTIARCH "/nvidia/current", true, false},
+    {"/usr/lib/" OTHER_MULTIARCH, false, false},
+
+    {"/usr/lib/" COMPAT_MULTIARCH "/nvidia/current", true, true},
+    {"/usr/lib/" COMPAT_MULTIARCH, false, true},
+    {"/usr/lib32", false, true},
+    {"/usr/local/nvidia/lib", true, true},
+    {"/run/opengl-driver-32/lib", true, true},
+};
+const size_t nvb_library_folder_count = NVB_COUNT(nvb_library_folders);
+
+/* The kernel's own search path (Documentation/driver-api/firmware/fw_search_path.rst) without the
+ * folders of one kernel release, into which no package of the driver puts firmware. */
+const char *const nvb_firmware_folders[] = {
+    "/lib/firmware/updates/nvidia/@version@",
+    "/lib/firmware/nvidia/@version@",
+    NULL,
+};
+
+const struct nvb_driver_library *nvb_driver_library_find(const char *stem, size_t len)
+{
+    for (size_t i = 0; i < nvb_driver_library_count; i++) {
+        const struct nvb_driver_library *row = &nvb_driver_libraries[i];
+        if (strncmp(row->stem, stem, len) == 0 && row->stem[len] == '\0')
+            return row;
+    }
+    return NULL;
+}
+
+bool nvb_driver_library_is_likely(const char *stem, size_t len)
+{
+    static const char prefix[] = "libnvidia-";
+    static const char suffix[] = "_nvidia";
+    if (len > sizeof(prefix) - 1 && memcmp(stem, prefix, sizeof(prefix) - 1) == 0)
+        return true;
+    return len > sizeof(suffix) + 2 && memcmp(stem, "lib", 3) == 0 &&
+           memcmp(stem + len - (sizeof(suffix) - 1), suffix, sizeof(suffix) - 1) == 0;
+}

@@ -1,0 +1,95 @@
+#include "host/folder.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Holds the library folder of a full desktop in one call. */
+#define LIST_BUFFER ((size_t)256 << 10)
+
+/* readdir(3) would do, with four more calls a folder. */
+int nvb_folder_list(int fd, nvb_folder_entry_fn *entry, void *arg)
+{
+    _cleanup_free_ char *buffer = nvb_malloc(LIST_BUFFER);
+    size_t seen = 0;
+    for (;;) {
+        ssize_t n = getdents64(fd, buffer, LIST_BUFFER);
+        if (n < 0)
+            return -errno;
+        if (n == 0)
+            return 0;
+        for (size_t at = 0; at < (size_t)n;) {
+            const struct dirent64 *d = (const struct dirent64 *)(void *)(buffer + at);
+            at += d->d_reclen;
+            if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
+                continue;
+            int r = entry(arg, d->d_name, d->d_type);
+            if (r != 0)
+                return r;
+            if (++seen > NVB_FOLDER_MAX_ENTRIES)
+                return -E2BIG;
+        }
+    }
+}
+
+struct nvb_folder *nvb_folders_get(struct nvb_folders *folders, const char *path, size_t len)
+{
+    nvb_vec_foreach (at, &folders->list)
+        if (strncmp((*at)->path, path, len) == 0 && (*at)->path[len] == '\0')
+            return *at;
+    struct nvb_folder *folder = nvb_calloc(1, sizeof(*folder));
+    folder->path = nvb_strndup(path, len);
+    folder->fd = nvb_root_openat(folders->root, folder->path, O_RDONLY | O_DIRECTORY | O_NONBLOCK);
+    nvb_vec_push(&folders->list, folder);
+    return folder;
+}
+
+void nvb_folders_done(struct nvb_folders *folders)
+{
+    nvb_vec_foreach (at, &folders->list) {
+        nvb_close_p(&(*at)->fd);
+        free((*at)->path);
+        free((*at)->real);
+        free(*at);
+    }
+    nvb_vec_release(&folders->list);
+}
+
+const char *nvb_folder_real(const struct nvb_folders *folders, struct nvb_folder *folder)
+{
+    if (!folder->real && folder->fd >= 0)
+        (void)nvb_root_resolve(folders->root, folder->path, folder->fd, &folder->real);
+    return folder->real;
+}
+
+int nvb_folder_look(const struct nvb_folders *folders, struct nvb_folder *folder, const char *name,
+                    struct stat *ret_st, char **ret_real)
+{
+    if (folder->fd < 0)
+        return folder->fd;
+    /* A file that is no link is one call: nothing of its name can lead out of the folder. */
+    struct stat st;
+    if (fstatat(folder->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return -errno;
+    const char *real = nvb_folder_real(folders, folder);
+    if (!real)
+        return -ESTALE;
+    _cleanup_free_ char *path = nvb_strdupf("%s/%s", strcmp(real, "/") == 0 ? "" : real, name);
+    if (S_ISLNK(st.st_mode)) {
+        _cleanup_close_ int fd = nvb_root_openat(folders->root, path, O_PATH);
+        if (fd < 0)
+            return fd;
+        if (fstat(fd, &st) < 0)
+            return -errno;
+        free(path);
+        path = NULL;
+        int r = nvb_root_resolve(folders->root, "", fd, &path);
+        if (r < 0)
+            return r;
+    }
+    *ret_st = st;
+    *ret_real = TAKE_PTR(path);
+    return 0;
+}

@@ -1,0 +1,118 @@
+#include "host/node.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+/*
+ * Who needs which node: as libnvidia-container has it for compute and display (nvc_mount.c), but
+ * wider where a library of another capability was seen to open the node: encoders and OptiX go
+ * through CUDA and with it through UVM, Vulkan and EGL through the mode setting.
+ */
+static unsigned capabilities_of(enum nvb_node_role role)
+{
+    switch (role) {
+    case NVB_NODE_UVM:
+        return NVB_CAP_COMPUTE | NVB_CAP_VIDEO | NVB_CAP_GRAPHICS | NVB_CAP_NGX;
+    case NVB_NODE_UVM_TOOLS:
+        return NVB_CAP_COMPUTE;
+    case NVB_NODE_MODESET:
+    case NVB_NODE_CARD:
+        return NVB_CAP_GRAPHICS | NVB_CAP_DISPLAY;
+    case NVB_NODE_RENDER:
+        return NVB_CAP_GRAPHICS | NVB_CAP_DISPLAY | NVB_CAP_VIDEO;
+    case NVB_NODE_CTL:
+    case NVB_NODE_GPU:
+        break;
+    }
+    return 0;
+}
+
+int nvb_node_open_dev(const struct nvb_host *host, int *ret_fd, struct nvb_error **err)
+{
+    *ret_fd = -1;
+    int fd = nvb_root_openat(&host->dev, "/dev", O_PATH | O_DIRECTORY);
+    if (fd == -ENOENT || fd == -ENOTDIR)
+        return 1;
+    if (fd < 0) {
+        _cleanup_free_ char *name = nvb_root_outside(&host->dev, "/dev");
+        return nvb_error_make(err, nvb_error_kind_of(-fd), -fd, "cannot open '%s'", name);
+    }
+    *ret_fd = fd;
+    return 0;
+}
+
+/* One call for a node that is no link and lies in /dev itself; any other path is walked inside the
+ * root. Returns 0 or a negative errno. */
+static int look(const struct nvb_host *host, int dev_fd, const char *path, struct stat *ret)
+{
+    const char *name = path + sizeof("/dev/") - 1;
+    if (!strchr(name, '/')) {
+        if (fstatat(dev_fd, name, ret, AT_SYMLINK_NOFOLLOW) < 0)
+            return -errno;
+        if (!S_ISLNK(ret->st_mode))
+            return 0;
+    }
+    return nvb_root_stat(&host->dev, path, ret);
+}
+
+int nvb_node_look(const struct nvb_host *host, int dev_fd, enum nvb_node_role role,
+                  const char *path, struct nvb_nodes *ret, struct nvb_error **err)
+{
+    struct nvb_node node = {.role = role, .capabilities = capabilities_of(role)};
+    struct stat st;
+    int r = dev_fd < 0 ? -ENOENT : look(host, dev_fd, path, &st);
+    if (r < 0 && r != -ENOENT && r != -ENOTDIR) {
+        _cleanup_free_ char *name = nvb_root_outside(&host->dev, path);
+        return nvb_error_make(err, nvb_error_kind_of(-r), -r, "cannot look at '%s'", name);
+    }
+    if (r == 0 && S_ISCHR(st.st_mode)) {
+        node.is_device = true;
+        node.major = major(st.st_rdev);
+        node.minor = minor(st.st_rdev);
+    }
+    /* On a machine of its own a regular file called nvidia0 is an accident, not a stand-in. */
+    node.present =
+        r == 0 && (node.is_device || (S_ISREG(st.st_mode) && !nvb_root_is_host(&host->dev)));
+    if (node.present) {
+        node.mode = st.st_mode & 07777;
+        node.uid = st.st_uid;
+        node.gid = st.st_gid;
+    }
+    node.path = nvb_strdup(path);
+    nvb_vec_push(ret, node);
+    return 0;
+}
+
+int nvb_host_find_control_nodes(const struct nvb_host *host, struct nvb_nodes *ret,
+                                struct nvb_error **err)
+{
+    static const struct {
+        enum nvb_node_role role;
+        const char *path;
+    } wanted[] = {
+        {NVB_NODE_CTL, "/dev/nvidiactl"},
+        {NVB_NODE_UVM, "/dev/nvidia-uvm"},
+        {NVB_NODE_UVM_TOOLS, "/dev/nvidia-uvm-tools"},
+        {NVB_NODE_MODESET, "/dev/nvidia-modeset"},
+    };
+
+    _cleanup_close_ int dev_fd = -1;
+    if (nvb_node_open_dev(host, &dev_fd, err) < 0)
+        return -1;
+    _cleanup_(nvb_nodes_done) struct nvb_nodes nodes = {0};
+    for (size_t i = 0; i < NVB_COUNT(wanted); i++)
+        if (nvb_node_look(host, dev_fd, wanted[i].role, wanted[i].path, &nodes, err) < 0)
+            return -1;
+    *ret = TAKE_STRUCT(nodes);
+    return 0;
+}
+
+void nvb_nodes_done(struct nvb_nodes *nodes)
+{
+    nvb_vec_foreach (node, nodes)
+        free(node->path);
+    nvb_vec_release(nodes);
+}
