@@ -35,6 +35,10 @@ enum nvb_resolve {
  */
 int nvb_path_open_in(int root_fd, const char *path, int flags, mode_t mode, unsigned resolve);
 
+/* Asks the kernel now which walk it is, for who wants that settled before touching hostile files.
+ */
+void nvb_path_probe(void);
+
 struct nvb_root {
     int fd;     /* O_PATH on the folder */
     char *path; /* its absolute path without links, "/" for the machine itself; owned */

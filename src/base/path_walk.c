@@ -47,6 +47,11 @@ static bool has_openat2(void)
     return known > 0;
 }
 
+void nvb_path_probe(void)
+{
+    (void)has_openat2();
+}
+
 struct walk {
     int stack[MAX_DEPTH]; /* [0] is the root, borrowed; the others are ours */
     size_t depth;

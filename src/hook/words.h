@@ -11,6 +11,7 @@
 #define NVB_HOOK_NO_CACHE        "--no-cache"
 #define NVB_HOOK_CUDA_COMPAT     "--cuda-compat="
 #define NVB_HOOK_NO_DEVICE_FILES "--no-device-files"
+#define NVB_HOOK_NO_OPENAT2      "--no-openat2"
 #define NVB_HOOK_SEPARATOR       "::"
 
 #if defined(__x86_64__)

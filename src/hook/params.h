@@ -1,0 +1,16 @@
+#ifndef NVB_HOOK_PARAMS_H
+#define NVB_HOOK_PARAMS_H
+
+#include "hook/root.h"
+
+/*
+ * Lays a copy of /proc/driver/nvidia/params that says "ModifyDeviceFiles: 0" over the container's,
+ * so that the driver's libraries inside make no device nodes. Where there is no such file, or it
+ * says so already, nothing is done.
+ */
+void hook_hide_params(struct hook_root *root);
+
+/* TEXT with that line changed, appended to *ret. Returns 1 when it needs no change. */
+int hook_change_params(const struct nvb_str *text, struct nvb_str *ret);
+
+#endif
