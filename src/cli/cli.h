@@ -40,7 +40,10 @@ struct nvb_cli {
 struct nvb_cli_option {
     const char *name;  /* without dashes */
     char letter;       /* or 0 */
-    const char *value; /* the value's name in the help ("FILE"), or NULL for a flag */
+    const char *value; /* the value as the help shows it, or NULL for a flag. Completion reads it:
+                          "json|yaml" are the words it takes, "[=device|strict]" may be left out and
+                          stands behind "=" only, FILE and DIR are paths, SELECTION is GPUs,
+                          CAPABILITIES a list of such; any other name is left to the user */
     const char *help;  /* one line */
 };
 
@@ -91,9 +94,18 @@ void nvb_cli_table(struct nvb_str *ret, const char *const *headers, size_t colum
 /* ---- the commands: each gets the words from its own name on and returns the exit status -------
  */
 
+struct nvb_command;
+
+extern const struct nvb_cli_option nvb_run_options[];
+extern const struct nvb_cli_option nvb_info_options[];
+extern const struct nvb_cli_option nvb_simulate_options[];
+extern const struct nvb_command nvb_cdi_commands[];
+
 int nvb_cmd_run(struct nvb_cli *cli, int argc, char **argv);
 int nvb_cmd_info(struct nvb_cli *cli, int argc, char **argv);
 int nvb_cmd_cdi(struct nvb_cli *cli, int argc, char **argv);
 int nvb_cmd_simulate(struct nvb_cli *cli, int argc, char **argv);
+int nvb_cmd_help(struct nvb_cli *cli, int argc, char **argv);
+int nvb_cmd_complete(struct nvb_cli *cli, int argc, char **argv);
 
 #endif

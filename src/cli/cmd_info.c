@@ -18,7 +18,7 @@
 
 enum { OPT_JSON, OPT_HELP };
 
-static const struct nvb_cli_option options[] = {
+const struct nvb_cli_option nvb_info_options[] = {
     [OPT_JSON] = {"json", 0, NULL, "print one JSON object"},
     [OPT_HELP] = {"help", 'h', NULL, "show this help"},
     {0},
@@ -182,12 +182,12 @@ int nvb_cmd_info(struct nvb_cli *cli, int argc, char **argv)
     _cleanup_doc_ struct nvb_doc doc = {0};
     _cleanup_str_ struct nvb_str text = NVB_STR_INIT;
 
-    if (nvb_cli_parse(options, argc - 1, argv + 1, &values, &err) < 0)
+    if (nvb_cli_parse(nvb_info_options, argc - 1, argv + 1, &values, &err) < 0)
         return nvb_cli_fail(cli, err, NVB_EXIT_USAGE);
     if (values.values[OPT_HELP].count)
         return nvb_help_command(cli, "info [--json]",
                                 "Shows the GPUs, the driver and the engines of this machine.\n",
-                                options);
+                                nvb_info_options);
     if (values.rest_count > 0) {
         (void)nvb_error_make(&err, NVB_ERROR_USAGE, 0, "info takes no '%s'", values.rest[0]);
         return nvb_cli_fail(cli, err, NVB_EXIT_USAGE);

@@ -7,11 +7,11 @@
 
 enum { OPT_GPUS, OPT_DRIVER, OPT_LAYOUT, OPT_HELP };
 
-static const struct nvb_cli_option options[] = {
+const struct nvb_cli_option nvb_simulate_options[] = {
     [OPT_GPUS] = {"gpus", 0, "N", "how many GPUs, 1 to 64 (default: 1)"},
     [OPT_DRIVER] = {"driver", 0, "VERSION",
                     "the driver's version (default: " NVB_SIMULATE_DRIVER ")"},
-    [OPT_LAYOUT] = {"layout", 0, "NAME",
+    [OPT_LAYOUT] = {"layout", 0, "run|debian",
                     "run: as NVIDIA's installer (default); debian: as its packages"},
     [OPT_HELP] = {"help", 'h', NULL, "show this help"},
     {0},
@@ -54,10 +54,10 @@ int nvb_cmd_simulate(struct nvb_cli *cli, int argc, char **argv)
     struct nvb_simulate_options simulate = {0};
     _cleanup_str_ struct nvb_str out = NVB_STR_INIT;
 
-    if (nvb_cli_parse(options, argc - 1, argv + 1, &values, &err))
+    if (nvb_cli_parse(nvb_simulate_options, argc - 1, argv + 1, &values, &err))
         return nvb_cli_fail(cli, err, NVB_EXIT_USAGE);
     if (values.values[OPT_HELP].count)
-        return nvb_help_command(cli, "simulate DIR [OPTIONS]", text, options);
+        return nvb_help_command(cli, "simulate DIR [OPTIONS]", text, nvb_simulate_options);
     if (read_words(&values, &simulate, &err) || nvb_simulate_write(&simulate, &err))
         return nvb_cli_fail(cli, err, nvb_cli_status_of(err));
 

@@ -2,29 +2,77 @@
 
 #include <string.h>
 
-static const struct nvb_command commands[] = {
-    {"run", "run a container with GPUs", nvb_cmd_run},
-    {"create", "make a container with GPUs without starting it", nvb_cmd_run},
-    {"info", "GPUs, driver and engines of this machine", nvb_cmd_info},
-    {"cdi", "write and check CDI specifications", nvb_cmd_cdi},
-    {"simulate", "make a simulated host, for machines without a GPU", nvb_cmd_simulate},
+#include "base/nearest.h"
+
+const struct nvb_command nvb_commands[] = {
+    {
+        .name = "run",
+        .summary = "run a container with GPUs",
+        .main = nvb_cmd_run,
+        .options = nvb_run_options,
+        .takes_engine_options = true,
+    },
+    {
+        .name = "create",
+        .summary = "make a container with GPUs without starting it",
+        .main = nvb_cmd_run,
+        .options = nvb_run_options,
+        .takes_engine_options = true,
+    },
+    {
+        .name = "info",
+        .summary = "GPUs, driver and engines of this machine",
+        .main = nvb_cmd_info,
+        .options = nvb_info_options,
+    },
+    {
+        .name = "cdi",
+        .summary = "write and check CDI specifications",
+        .main = nvb_cmd_cdi,
+        .commands = nvb_cdi_commands,
+    },
+    {
+        .name = "simulate",
+        .summary = "make a simulated host, for machines without a GPU",
+        .main = nvb_cmd_simulate,
+        .options = nvb_simulate_options,
+        .operand = "DIR",
+    },
+    {
+        .name = "help",
+        .summary = "this text, or that of a command",
+        .main = nvb_cmd_help,
+        .operand = "COMMAND",
+    },
+    {
+        .name = "__complete",
+        .summary = "candidates for a shell's completion",
+        .main = nvb_cmd_complete,
+        .hidden = true,
+    },
+    {0},
 };
 
-const struct nvb_command *nvb_command_find(const char *name)
+const struct nvb_command *nvb_command_find(const struct nvb_command *table, const char *name)
 {
-    for (size_t i = 0; i < NVB_COUNT(commands); i++) {
-        if (strcmp(commands[i].name, name) == 0)
-            return &commands[i];
+    for (; table->name; table++) {
+        if (strcmp(table->name, name) == 0)
+            return table;
     }
     return NULL;
 }
 
-const char **nvb_command_names(void)
+const char **nvb_command_names(const struct nvb_command *table)
 {
-    const char **names = nvb_calloc(NVB_COUNT(commands) + 2, sizeof(*names));
-    for (size_t i = 0; i < NVB_COUNT(commands); i++)
-        names[i] = commands[i].name;
-    names[NVB_COUNT(commands)] = "help";
+    size_t count = 0;
+    size_t used = 0;
+    while (table[count].name)
+        count++;
+    const char **names = nvb_calloc(count + 1, sizeof(*names));
+    for (size_t i = 0; i < count; i++) {
+        if (!table[i].hidden)
+            names[used++] = table[i].name;
+    }
     return names;
 }
 
@@ -35,8 +83,8 @@ static void add_options(struct nvb_str *s, const struct nvb_cli_option *table)
         if (table->letter)
             nvb_str_addf(&left, "-%c, ", table->letter);
         nvb_str_addf(&left, "--%s", table->name);
-        if (table->value)
-            nvb_str_addf(&left, " %s", table->value);
+        if (table->value) /* "[=WORD]" is glued to its option, as it must be on the command line */
+            nvb_str_addf(&left, "%s%s", table->value[0] == '[' ? "" : " ", table->value);
         nvb_str_addf(s, "  %-32s %s\n", left.data, table->help);
     }
 }
@@ -60,9 +108,10 @@ static int overview(const struct nvb_cli *cli)
     _cleanup_str_ struct nvb_str s = NVB_STR_INIT;
     nvb_str_add(&s, "usage: nvbind [GLOBAL OPTIONS] COMMAND ...\n\n"
                     "GPU containers on rootless Podman, and on Docker.\n\ncommands:\n");
-    for (size_t i = 0; i < NVB_COUNT(commands); i++)
-        nvb_str_addf(&s, "  %-10s %s\n", commands[i].name, commands[i].summary);
-    nvb_str_addf(&s, "  %-10s %s\n", "help", "this text, or that of a command");
+    for (const struct nvb_command *c = nvb_commands; c->name; c++) {
+        if (!c->hidden)
+            nvb_str_addf(&s, "  %-10s %s\n", c->name, c->summary);
+    }
     nvb_str_add(&s, "\nglobal options (before the command):\n");
     add_options(&s, nvb_global_options);
     nvb_str_add(&s, "\nexample:\n  nvbind run --gpu all docker.io/library/debian nvidia-smi\n");
@@ -73,17 +122,35 @@ int nvb_help(const struct nvb_cli *cli, const char *name)
 {
     if (!name)
         return overview(cli);
-    const struct nvb_command *command = nvb_command_find(name);
-    if (!command) {
+    const struct nvb_command *command = nvb_command_find(nvb_commands, name);
+    if (!command || command->hidden) {
         _cleanup_error_ struct nvb_error *err = NULL;
+        _cleanup_free_ const char **names = nvb_command_names(nvb_commands);
+        const char *near = nvb_nearest(name, names);
         (void)nvb_error_make(&err, NVB_ERROR_USAGE, 0, "no command '%s' to help with", name);
-        (void)nvb_error_hint(&err, "nvbind help");
+        if (near)
+            (void)nvb_error_hint(&err, "did you mean 'nvbind help %s'?", near);
+        else
+            (void)nvb_error_hint(&err, "nvbind help");
         return nvb_cli_fail(cli, err, NVB_EXIT_USAGE);
     }
     /* Each command prints its own help: it owns its option table. */
     char *argv[] = {(char *)command->name, (char *)"--help", NULL};
     struct nvb_cli own = *cli;
     return command->main(&own, 2, argv);
+}
+
+int nvb_cmd_help(struct nvb_cli *cli, int argc, char **argv)
+{
+    _cleanup_error_ struct nvb_error *err = NULL;
+    if (argc > 2) {
+        (void)nvb_error_make(&err, NVB_ERROR_USAGE, 0, "help takes one command, not '%s' as well",
+                             argv[2]);
+        return nvb_cli_fail(cli, err, NVB_EXIT_USAGE);
+    }
+    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+        return nvb_help(cli, NULL);
+    return nvb_help(cli, argv[1]);
 }
 
 int nvb_print_version(const struct nvb_cli *cli)

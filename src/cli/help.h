@@ -9,14 +9,24 @@ struct nvb_command {
     const char *name;
     const char *summary; /* one line, lower case, no full stop */
     int (*main)(struct nvb_cli *cli, int argc, char **argv);
+    const struct nvb_cli_option *options; /* its own, ended by a NULL name; or NULL */
+    const struct nvb_command *commands;   /* its sub-commands, ended by a NULL name; or NULL */
+    const char *operand;       /* what its plain words are, spelled as an option's value; or NULL */
+    bool takes_engine_options; /* run and create */
+    bool hidden;               /* for programs: in no help, and never meant */
 };
 
 extern const struct nvb_cli_option nvb_global_options[];
 
-const struct nvb_command *nvb_command_find(const char *name);
+/* The commands, ended by a NULL name. */
+extern const struct nvb_command nvb_commands[];
 
-/* All names, NULL-terminated; the array is the caller's to free, the names are not. */
-const char **nvb_command_names(void);
+/* The command NAME of TABLE (ended by a NULL name), or NULL. */
+const struct nvb_command *nvb_command_find(const struct nvb_command *table, const char *name);
+
+/* The names of TABLE that are not hidden, NULL-terminated; the array is the caller's to free, the
+ * names are not. */
+const char **nvb_command_names(const struct nvb_command *table);
 
 /* Prints the help of COMMAND, or the overview where it is NULL. Returns the exit status. */
 int nvb_help(const struct nvb_cli *cli, const char *command);

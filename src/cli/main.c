@@ -29,7 +29,7 @@ const struct nvb_cli_option nvb_global_options[] = {
     [OPT_HOST_ROOT] = {"host-root", 0, "DIR", "discover in DIR instead of /"},
     [OPT_DRIVER_ROOT] = {"driver-root", 0, "DIR", "the driver's files alone lie under DIR"},
     [OPT_DEV_ROOT] = {"dev-root", 0, "DIR", "the device nodes alone lie under DIR"},
-    [OPT_COLOR] = {"color", 0, "WHEN", "auto, always or never"},
+    [OPT_COLOR] = {"color", 0, "auto|always|never", "colour in messages"},
     [OPT_VERBOSE] = {"verbose", 'v', NULL, "say what is chosen and why; twice for more"},
     [OPT_QUIET] = {"quiet", 'q', NULL, "errors alone"},
     [OPT_HELP] = {"help", 'h', NULL, "show this help"},
@@ -106,7 +106,7 @@ static void apply_verbosity(struct nvb_cli *cli, const struct nvb_cli_values *va
 static int unknown_command(const struct nvb_cli *cli, const char *word)
 {
     _cleanup_error_ struct nvb_error *err = NULL;
-    _cleanup_free_ const char **names = nvb_command_names();
+    _cleanup_free_ const char **names = nvb_command_names(nvb_commands);
     const char *near = nvb_nearest(word, names);
     (void)nvb_error_make(&err, NVB_ERROR_USAGE, 0, "unknown command '%s'", word);
     if (near)
@@ -118,9 +118,7 @@ static int unknown_command(const struct nvb_cli *cli, const char *word)
 
 static int run_command(struct nvb_cli *cli, int argc, char **argv)
 {
-    if (strcmp(argv[0], "help") == 0)
-        return nvb_help(cli, argc > 1 ? argv[1] : NULL);
-    const struct nvb_command *command = nvb_command_find(argv[0]);
+    const struct nvb_command *command = nvb_command_find(nvb_commands, argv[0]);
     if (!command)
         return unknown_command(cli, argv[0]);
     return command->main(cli, argc, argv);
