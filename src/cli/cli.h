@@ -94,13 +94,6 @@ void nvb_cli_table(struct nvb_str *ret, const char *const *headers, size_t colum
 /* ---- the commands: each gets the words from its own name on and returns the exit status -------
  */
 
-struct nvb_command;
-
-extern const struct nvb_cli_option nvb_run_options[];
-extern const struct nvb_cli_option nvb_info_options[];
-extern const struct nvb_cli_option nvb_simulate_options[];
-extern const struct nvb_command nvb_cdi_commands[];
-
 int nvb_cmd_run(struct nvb_cli *cli, int argc, char **argv);
 int nvb_cmd_info(struct nvb_cli *cli, int argc, char **argv);
 int nvb_cmd_cdi(struct nvb_cli *cli, int argc, char **argv);

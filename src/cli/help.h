@@ -18,6 +18,12 @@ struct nvb_command {
 
 extern const struct nvb_cli_option nvb_global_options[];
 
+/* Each beside its command. */
+extern const struct nvb_cli_option nvb_run_options[];
+extern const struct nvb_cli_option nvb_info_options[];
+extern const struct nvb_cli_option nvb_simulate_options[];
+extern const struct nvb_command nvb_cdi_commands[];
+
 /* The commands, ended by a NULL name. */
 extern const struct nvb_command nvb_commands[];
 
