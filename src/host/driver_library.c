@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "host/driver_search.h"
-#include "host/elf.h"
+#include "host/elf_read.h"
 #include "host/version.h"
 
 /*

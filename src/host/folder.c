@@ -6,16 +6,16 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Holds the library folder of a full desktop in one call. */
-#define LIST_BUFFER ((size_t)256 << 10)
+/* On the stack: a block of this size from the heap would be mapped and unmapped each time. */
+#define LIST_BUFFER ((size_t)32 << 10)
 
 /* readdir(3) would do, with four more calls a folder. */
 int nvb_folder_list(int fd, nvb_folder_entry_fn *entry, void *arg)
 {
-    _cleanup_free_ char *buffer = nvb_malloc(LIST_BUFFER);
+    _Alignas(struct dirent64) char buffer[LIST_BUFFER];
     size_t seen = 0;
     for (;;) {
-        ssize_t n = getdents64(fd, buffer, LIST_BUFFER);
+        ssize_t n = getdents64(fd, buffer, sizeof(buffer));
         if (n < 0)
             return -errno;
         if (n == 0)

@@ -245,21 +245,21 @@ static int find_drm(const struct nvb_host *host, const char *pci, struct drm *re
     return 0;
 }
 
-static int find_nodes(const struct nvb_host *host, int dev_fd, struct nvb_gpu *gpu,
-                      struct nvb_error **err)
+static int find_nodes(const struct nvb_host *host, const struct nvb_dev_folders *folders,
+                      struct nvb_gpu *gpu, struct nvb_error **err)
 {
     if (gpu->minor >= 0) {
         _cleanup_free_ char *path = nvb_strdupf("/dev/nvidia%d", gpu->minor);
-        if (nvb_node_look(host, dev_fd, NVB_NODE_GPU, path, &gpu->nodes, err) < 0)
+        if (nvb_node_look(host, folders, NVB_NODE_GPU, path, &gpu->nodes, err) < 0)
             return -1;
     }
     _cleanup_(drm_done) struct drm drm = {0};
     if (find_drm(host, gpu->pci, &drm, err) < 0)
         return -1;
-    if (drm.card && nvb_node_look(host, dev_fd, NVB_NODE_CARD, drm.card, &gpu->nodes, err) < 0)
+    if (drm.card && nvb_node_look(host, folders, NVB_NODE_CARD, drm.card, &gpu->nodes, err) < 0)
         return -1;
     if (drm.render &&
-        nvb_node_look(host, dev_fd, NVB_NODE_RENDER, drm.render, &gpu->nodes, err) < 0)
+        nvb_node_look(host, folders, NVB_NODE_RENDER, drm.render, &gpu->nodes, err) < 0)
         return -1;
     return 0;
 }
@@ -338,14 +338,14 @@ int nvb_host_find_gpus(const struct nvb_host *host, struct nvb_gpus *ret, struct
             return -1;
     deduce_minors(&readings);
 
-    _cleanup_close_ int dev_fd = -1;
-    if (readings.count && nvb_node_open_dev(host, &dev_fd, err) < 0)
+    _cleanup_dev_folders_ struct nvb_dev_folders folders = NVB_DEV_FOLDERS_INIT;
+    if (readings.count && nvb_dev_folders_open(host, &folders, err) < 0)
         return -1;
     _cleanup_gpus_ struct nvb_gpus gpus = {0};
     nvb_vec_foreach (r, &readings) {
         if (r->is_excluded)
             continue;
-        if (find_nodes(host, dev_fd, &r->gpu, err) < 0)
+        if (find_nodes(host, &folders, &r->gpu, err) < 0)
             return -1;
         r->gpu.index = (unsigned)gpus.count;
         nvb_vec_push(&gpus, r->gpu);

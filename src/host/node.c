@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -30,40 +29,62 @@ static unsigned capabilities_of(enum nvb_node_role role)
     return 0;
 }
 
-int nvb_node_open_dev(const struct nvb_host *host, int *ret_fd, struct nvb_error **err)
+static int open_folder(const struct nvb_host *host, const char *path, int *ret_fd,
+                       struct nvb_error **err)
 {
-    *ret_fd = -1;
-    int fd = nvb_root_openat(&host->dev, "/dev", O_PATH | O_DIRECTORY);
+    int fd = nvb_root_openat(&host->dev, path, O_PATH | O_DIRECTORY);
     if (fd == -ENOENT || fd == -ENOTDIR)
-        return 1;
+        return 0;
     if (fd < 0) {
-        _cleanup_free_ char *name = nvb_root_outside(&host->dev, "/dev");
+        _cleanup_free_ char *name = nvb_root_outside(&host->dev, path);
         return nvb_error_make(err, nvb_error_kind_of(-fd), -fd, "cannot open '%s'", name);
     }
     *ret_fd = fd;
     return 0;
 }
 
-/* One call for a node that is no link and lies in /dev itself; any other path is walked inside the
- * root. Returns 0 or a negative errno. */
-static int look(const struct nvb_host *host, int dev_fd, const char *path, struct stat *ret)
+int nvb_dev_folders_open(const struct nvb_host *host, struct nvb_dev_folders *ret,
+                         struct nvb_error **err)
 {
-    const char *name = path + sizeof("/dev/") - 1;
-    if (!strchr(name, '/')) {
-        if (fstatat(dev_fd, name, ret, AT_SYMLINK_NOFOLLOW) < 0)
-            return -errno;
-        if (!S_ISLNK(ret->st_mode))
-            return 0;
-    }
-    return nvb_root_stat(&host->dev, path, ret);
+    _cleanup_dev_folders_ struct nvb_dev_folders folders = NVB_DEV_FOLDERS_INIT;
+    if (open_folder(host, "/dev", &folders.dev, err) < 0 ||
+        (folders.dev >= 0 && open_folder(host, "/dev/dri", &folders.dri, err) < 0))
+        return -1;
+    ret->dev = TAKE_FD(folders.dev);
+    ret->dri = TAKE_FD(folders.dri);
+    return 0;
 }
 
-int nvb_node_look(const struct nvb_host *host, int dev_fd, enum nvb_node_role role,
-                  const char *path, struct nvb_nodes *ret, struct nvb_error **err)
+void nvb_dev_folders_done(struct nvb_dev_folders *folders)
+{
+    nvb_close_p(&folders->dev);
+    nvb_close_p(&folders->dri);
+    *folders = (struct nvb_dev_folders)NVB_DEV_FOLDERS_INIT;
+}
+
+/* One call for a node that is no link; a link is followed inside the root. Returns 0 or a negative
+ * errno. */
+static int look(const struct nvb_host *host, const struct nvb_dev_folders *folders,
+                const char *path, struct stat *ret)
+{
+    static const char dri[] = "/dev/dri/";
+    bool is_dri = nvb_has_prefix(path, dri);
+    int fd = is_dri ? folders->dri : folders->dev;
+    const char *name = path + (is_dri ? sizeof(dri) - 1 : sizeof("/dev/") - 1);
+    if (fd < 0)
+        return -ENOENT;
+    if (fstatat(fd, name, ret, AT_SYMLINK_NOFOLLOW) < 0)
+        return -errno;
+    return S_ISLNK(ret->st_mode) ? nvb_root_stat(&host->dev, path, ret) : 0;
+}
+
+int nvb_node_look(const struct nvb_host *host, const struct nvb_dev_folders *folders,
+                  enum nvb_node_role role, const char *path, struct nvb_nodes *ret,
+                  struct nvb_error **err)
 {
     struct nvb_node node = {.role = role, .capabilities = capabilities_of(role)};
     struct stat st;
-    int r = dev_fd < 0 ? -ENOENT : look(host, dev_fd, path, &st);
+    int r = look(host, folders, path, &st);
     if (r < 0 && r != -ENOENT && r != -ENOTDIR) {
         _cleanup_free_ char *name = nvb_root_outside(&host->dev, path);
         return nvb_error_make(err, nvb_error_kind_of(-r), -r, "cannot look at '%s'", name);
@@ -99,12 +120,12 @@ int nvb_host_find_control_nodes(const struct nvb_host *host, struct nvb_nodes *r
         {NVB_NODE_MODESET, "/dev/nvidia-modeset"},
     };
 
-    _cleanup_close_ int dev_fd = -1;
-    if (nvb_node_open_dev(host, &dev_fd, err) < 0)
+    _cleanup_dev_folders_ struct nvb_dev_folders folders = NVB_DEV_FOLDERS_INIT;
+    if (open_folder(host, "/dev", &folders.dev, err) < 0)
         return -1;
     _cleanup_(nvb_nodes_done) struct nvb_nodes nodes = {0};
     for (size_t i = 0; i < NVB_COUNT(wanted); i++)
-        if (nvb_node_look(host, dev_fd, wanted[i].role, wanted[i].path, &nodes, err) < 0)
+        if (nvb_node_look(host, &folders, wanted[i].role, wanted[i].path, &nodes, err) < 0)
             return -1;
     *ret = TAKE_STRUCT(nodes);
     return 0;

@@ -3,14 +3,26 @@
 
 #include "host/host.h"
 
-/*
- * Appends the node PATH ("/dev/nvidia0") of ROLE to *ret, with what is at that place under the dev
- * root. DEV_FD is open on the dev root's /dev, or negative where there is none. Returns 0 or -1.
- */
-int nvb_node_look(const struct nvb_host *host, int dev_fd, enum nvb_node_role role,
-                  const char *path, struct nvb_nodes *ret, struct nvb_error **err);
+/* The dev root's /dev and /dev/dri, open; -1 where they are not there. */
+struct nvb_dev_folders {
+    int dev, dri;
+};
 
-/* Opens the dev root's /dev. Returns 0, 1 when there is none (*ret_fd is then -1), or -1. */
-int nvb_node_open_dev(const struct nvb_host *host, int *ret_fd, struct nvb_error **err);
+#define NVB_DEV_FOLDERS_INIT \
+    {                        \
+        .dev = -1, .dri = -1 \
+    }
+#define _cleanup_dev_folders_ _cleanup_(nvb_dev_folders_done)
+
+/* Opens what there is of them. Returns 0 or -1. */
+int nvb_dev_folders_open(const struct nvb_host *host, struct nvb_dev_folders *ret,
+                         struct nvb_error **err);
+void nvb_dev_folders_done(struct nvb_dev_folders *folders);
+
+/* Appends the node PATH ("/dev/nvidia0", "/dev/dri/card0") of ROLE to *ret, with what is at that
+ * place under the dev root. Returns 0 or -1. */
+int nvb_node_look(const struct nvb_host *host, const struct nvb_dev_folders *folders,
+                  enum nvb_node_role role, const char *path, struct nvb_nodes *ret,
+                  struct nvb_error **err);
 
 #endif

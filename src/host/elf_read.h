@@ -1,5 +1,5 @@
-#ifndef NVB_HOST_ELF_H
-#define NVB_HOST_ELF_H
+#ifndef NVB_HOST_ELF_READ_H
+#define NVB_HOST_ELF_READ_H
 
 /*
  * A small reader of ELF shared objects: the class and the SONAME, nothing else, by a few pread(2)s

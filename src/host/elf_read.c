@@ -1,4 +1,4 @@
-#include "host/elf.h"
+#include "host/elf_read.h"
 
 #include <elf.h>
 #include <errno.h>
