@@ -173,6 +173,22 @@ int Builder::value(const toml::node &node, const toml::source_position &key_at, 
     return r;
 }
 
+/* One line of our own: the library quotes the bytes it met as they are, line ends too. */
+std::string describe(std::string_view text)
+{
+    constexpr std::string_view before{"Error while parsing "};
+    if (text.substr(0, before.size()) == before)
+        text.remove_prefix(before.size());
+    std::string s{"this is not TOML: "};
+    for (char c : text) {
+        if (c == '\n' || c == '\r')
+            s += "\\n";
+        else
+            s += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
+    }
+    return s;
+}
+
 } // namespace
 
 extern "C" int nvb_toml_build(const char *text, size_t len, const char *name, struct nvb_doc *ret,
@@ -182,7 +198,7 @@ extern "C" int nvb_toml_build(const char *text, size_t len, const char *name, st
     toml::parse_result result = toml::parse(std::string_view{text, len});
     if (!result) {
         const toml::parse_error &error = result.error();
-        return builder.fail(error.source().begin, std::string{error.description()}.c_str());
+        return builder.fail(error.source().begin, describe(error.description()).c_str());
     }
     nvb_doc doc = {};
     if (builder.map(result.table(), 0, &doc) < 0) {
