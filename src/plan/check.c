@@ -1,0 +1,113 @@
+/* Rights on device nodes, and what isolation leaves out of them. */
+
+#include <errno.h>
+#include <grp.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "plan/resolve.h"
+
+static int fail_access(const char *path, const struct stat *st, struct nvb_error **err)
+{
+    const struct group *group = getgrgid(st->st_gid);
+    (void)nvb_error_make(err, NVB_ERROR_PERMISSION, EACCES,
+                         "no permission on '%s' (mode %04o, owner %u, group %s)", path,
+                         (unsigned)st->st_mode & 07777, (unsigned)st->st_uid,
+                         group ? group->gr_name : "unknown");
+    if ((st->st_mode & 060) == 060 && group)
+        return nvb_error_hint(err, "sudo usermod -aG %s \"$USER\", then log in anew",
+                              group->gr_name);
+    if (nvb_has_prefix(path, "/dev/nvidia"))
+        return nvb_error_hint(err, "sudo chmod 0666 /dev/nvidia*");
+    return nvb_error_hint(err, "sudo chmod 0666 '%s'", path);
+}
+
+/* Whether the caller reaches a node by one of his further groups only: a rootless container does
+ * not keep those by itself. */
+static bool is_by_group(const struct stat *st, uid_t uid)
+{
+    return st->st_uid != uid && (st->st_mode & 06) != 06 && st->st_gid != getegid();
+}
+
+static bool keeps_groups(const struct nvb_plan *plan)
+{
+    const struct nvb_plan_line *lines[] = {&plan->user, &plan->defaults};
+    for (size_t i = 0; i < NVB_COUNT(lines); i++)
+        nvb_vec_foreach (option, &lines[i]->options)
+            if (nvb_plan_option_is(option, "group-add") && option->value &&
+                strcmp(option->value, "keep-groups") == 0)
+                return true;
+    return false;
+}
+
+int nvb_plan_check_access(const struct nvb_plan_input *input, const struct nvb_plan *plan,
+                          struct nvb_notes *notes, struct nvb_error **err)
+{
+    /* Root may, and Docker's service opens the nodes as root whoever asks. */
+    if (input->user->uid == 0 || input->engine->kind == NVB_ENGINE_DOCKER)
+        return 0;
+    const char *by_group = NULL;
+    nvb_vec_foreach (node, &plan->edits.nodes) {
+        const char *path = node->host_path ? node->host_path : node->path;
+        struct stat st;
+        if (stat(path, &st) < 0)
+            return nvb_error_make(err, nvb_error_kind_of(errno), errno, "cannot use '%s'", path);
+        if (access(path, R_OK | W_OK) < 0)
+            return fail_access(path, &st, err);
+        if (is_by_group(&st, input->user->uid))
+            by_group = path;
+    }
+    if (by_group && !keeps_groups(plan)) {
+        nvb_notes_add(notes, NVB_NOTE_WARNING,
+                      "'%s' is open to you through a group, which a rootless container gives up",
+                      by_group);
+        nvb_notes_hint(notes, "nvbind run --group-add keep-groups …  (with crun as OCI runtime)");
+    }
+    return 0;
+}
+
+/* ---- isolation ---- */
+
+static bool is_shared_node(const char *path, unsigned capabilities)
+{
+    if (strcmp(path, "/dev/nvidia-uvm-tools") == 0)
+        return true;
+    return strcmp(path, "/dev/nvidia-modeset") == 0 &&
+           !(capabilities & (NVB_CAP_GRAPHICS | NVB_CAP_DISPLAY));
+}
+
+/* The driver's services listen below /run, and MPS below /tmp: nothing else there is a mount of
+ * ours, and only there is the file's type asked. */
+static bool is_socket(const struct nvb_cdi_mount *mount)
+{
+    struct stat st;
+    if (!nvb_has_prefix(mount->container_path, "/run/") &&
+        !nvb_has_prefix(mount->container_path, "/var/run/") &&
+        !nvb_has_prefix(mount->container_path, "/tmp/"))
+        return false;
+    return stat(mount->host_path, &st) < 0 || S_ISSOCK(st.st_mode) || S_ISDIR(st.st_mode);
+}
+
+void nvb_isolate_edits(struct nvb_cdi_edits *edits, unsigned capabilities)
+{
+    struct nvb_cdi_edits dropped = {0};
+    size_t kept = 0;
+    nvb_vec_foreach (node, &edits->nodes) {
+        if (is_shared_node(node->path, capabilities))
+            nvb_vec_push(&dropped.nodes, *node);
+        else
+            edits->nodes.items[kept++] = *node;
+    }
+    edits->nodes.count = kept;
+    kept = 0;
+    nvb_vec_foreach (mount, &edits->mounts) {
+        /* Stand-ins for nodes are mounts. */
+        if (is_shared_node(mount->container_path, capabilities) || is_socket(mount))
+            nvb_vec_push(&dropped.mounts, *mount);
+        else
+            edits->mounts.items[kept++] = *mount;
+    }
+    edits->mounts.count = kept;
+    nvb_cdi_edits_done(&dropped);
+}

@@ -1,0 +1,83 @@
+#include <string.h>
+
+#include "plan/claims.h"
+#include "plan/resolve.h"
+
+/* A default of the second name goes where the user wrote the first one. */
+static const struct {
+    const char *written;
+    const char *value; /* only with this value; NULL: with any but "no" */
+    const char *dropped;
+} conflicts[] = {
+    {"restart", NULL, "rm"},                               /* the engines refuse both */
+    {"rm", NULL, "restart"},  {"ipc", "host", "shm-size"}, /* the size is the host's then */
+    {"pod", NULL, "network"}, {"pod", NULL, "publish"},        {"pod", NULL, "userns"},
+    {"detach", NULL, "tty"},  {"detach", NULL, "interactive"}, {"network", NULL, "pod"},
+    {"userns", NULL, "pod"},
+};
+
+static bool excludes(const struct nvb_plan *plan, const char *name)
+{
+    for (size_t i = 0; i < NVB_COUNT(conflicts); i++) {
+        const char *value = nvb_plan_line_value(&plan->user, conflicts[i].written);
+        if (!value || strcmp(conflicts[i].dropped, name) != 0)
+            continue;
+        if (conflicts[i].value ? strcmp(value, conflicts[i].value) == 0
+                               : strcmp(value, "no") != 0 && strcmp(value, "false") != 0)
+            return true;
+    }
+    return false;
+}
+
+static bool overlap(const struct nvb_strv *a, const struct nvb_strv *b)
+{
+    for (size_t i = 0; i < a->count; i++)
+        if (nvb_strv_has(b, a->items[i]))
+            return true;
+    return false;
+}
+
+/* Whether what this one option brings is there already. */
+static bool is_claimed(const struct nvb_plan_option *option, unsigned engine_version,
+                       const struct nvb_claims *claims)
+{
+    struct nvb_plan_option copy = *option;
+    struct nvb_plan_line line = {.options = {.items = &copy, .count = 1, .cap = 1}};
+    _cleanup_claims_ struct nvb_claims own = {0};
+    nvb_claims_read(&line, engine_version, &own);
+    return overlap(&own.mounts, &claims->mounts) || overlap(&own.places, &claims->places) ||
+           overlap(&own.cdi, &claims->cdi) || overlap(&own.environment, &claims->environment);
+}
+
+/* The same words twice say nothing more. */
+static bool is_repeated(const struct nvb_plan_option *option, const struct nvb_plan_line *user)
+{
+    nvb_vec_foreach (other, &user->options)
+        if (strcmp(nvb_plan_option_name(option), nvb_plan_option_name(other)) == 0 &&
+            strcmp(option->value ? option->value : "", other->value ? other->value : "") == 0)
+            return true;
+    return false;
+}
+
+static bool is_single(const struct nvb_plan_option *option)
+{
+    return option->row && option->row->repeat == NVB_OPTION_LAST;
+}
+
+void nvb_defaults_merge(struct nvb_plan *plan, bool terminal)
+{
+    struct nvb_plan_line *defaults = &plan->defaults;
+    unsigned version = plan->engine->kind == NVB_ENGINE_PODMAN ? plan->engine->version : 0;
+    _cleanup_claims_ struct nvb_claims claims = {0};
+    _cleanup_free_ bool *drop = nvb_calloc(defaults->options.count + 1, sizeof(*drop));
+
+    nvb_claims_read(&plan->user, version, &claims);
+    for (size_t i = 0; i < defaults->options.count; i++) {
+        const struct nvb_plan_option *option = &defaults->options.items[i];
+        const char *name = nvb_plan_option_name(option);
+        drop[i] = excludes(plan, name) || is_repeated(option, &plan->user) ||
+                  (is_single(option) && nvb_plan_line_find(&plan->user, name)) ||
+                  is_claimed(option, version, &claims) || (strcmp(name, "tty") == 0 && !terminal);
+    }
+    nvb_plan_line_drop(defaults, drop);
+}

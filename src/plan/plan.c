@@ -1,0 +1,181 @@
+#include "plan/plan.h"
+
+#include <string.h>
+
+#include "base/file.h"
+#include "base/path.h"
+
+static void done_options(struct nvb_plan_options *options)
+{
+    nvb_vec_foreach (option, options) {
+        free(option->name);
+        free(option->value);
+    }
+    nvb_vec_release(options);
+}
+
+void nvb_plan_line_done(struct nvb_plan_line *line)
+{
+    nvb_strv_done(&line->words);
+    done_options(&line->options);
+}
+
+void nvb_plan_done(struct nvb_plan *plan)
+{
+    nvb_plan_line_done(&plan->early);
+    nvb_plan_line_done(&plan->defaults);
+    nvb_plan_line_done(&plan->user);
+    free(plan->image);
+    nvb_strv_done(&plan->command);
+    free(plan->selection);
+    nvb_vec_foreach (gpu, &plan->gpus) {
+        free(gpu->pci);
+        free(gpu->uuid);
+        free(gpu->model);
+    }
+    nvb_vec_release(&plan->gpus);
+    nvb_cdi_edits_done(&plan->edits);
+    nvb_strv_done(&plan->cdi_devices);
+    nvb_strv_done(&plan->cdi_folders);
+    free(plan->spec.path);
+    free(plan->spec.text);
+    nvb_strv_done(&plan->hidden_environment);
+    *plan = (struct nvb_plan){0};
+}
+
+const char *nvb_plan_option_name(const struct nvb_plan_option *option)
+{
+    return option->row ? nvb_option_canonical(option->row)->name : option->name;
+}
+
+bool nvb_plan_option_is(const struct nvb_plan_option *option, const char *name)
+{
+    return strcmp(nvb_plan_option_name(option), name) == 0;
+}
+
+const struct nvb_plan_option *nvb_plan_line_find(const struct nvb_plan_line *line, const char *name)
+{
+    for (size_t i = line->options.count; i-- > 0;)
+        if (nvb_plan_option_is(&line->options.items[i], name))
+            return &line->options.items[i];
+    return NULL;
+}
+
+const char *nvb_plan_line_value(const struct nvb_plan_line *line, const char *name)
+{
+    const struct nvb_plan_option *option = nvb_plan_line_find(line, name);
+    if (!option)
+        return NULL;
+    return option->value ? option->value : "";
+}
+
+const char *nvb_plan_value(const struct nvb_plan *plan, const char *name)
+{
+    const char *value = nvb_plan_line_value(&plan->user, name);
+    return value ? value : nvb_plan_line_value(&plan->defaults, name);
+}
+
+bool nvb_plan_is_on(const struct nvb_plan *plan, const char *name)
+{
+    /* What Go's strconv.ParseBool takes for false; anything else is true or the engine's error. */
+    static const char *const no[] = {"0", "f", "F", "false", "False", "FALSE"};
+    const char *value = nvb_plan_value(plan, name);
+    if (!value)
+        return false;
+    for (size_t i = 0; i < NVB_COUNT(no); i++)
+        if (strcmp(value, no[i]) == 0)
+            return false;
+    return true;
+}
+
+/* Options that share words: the index behind the last one, and the word behind their last. */
+static size_t find_group_end(const struct nvb_plan_line *line, size_t first, size_t *ret_word)
+{
+    const struct nvb_plan_options *options = &line->options;
+    size_t end = first;
+    *ret_word = 0;
+    for (; end < options->count && options->items[end].first == options->items[first].first; end++)
+        if (options->items[end].first + options->items[end].words > *ret_word)
+            *ret_word = options->items[end].first + options->items[end].words;
+    return end;
+}
+
+/* Every option of the group stays: its words as they are. */
+static void keep_group(struct nvb_plan_line *line, size_t first, size_t end, size_t words_end,
+                       struct nvb_plan_line *ret)
+{
+    size_t from = line->options.items[first].first;
+    size_t to = ret->words.count;
+    for (size_t i = first; i < end; i++) {
+        struct nvb_plan_option option = line->options.items[i];
+        option.first = to;
+        nvb_vec_push(&ret->options, option);
+    }
+    for (; from < words_end; from++)
+        nvb_strv_add(&ret->words, line->words.items[from]);
+}
+
+/* Some of the group go: one word for each that stays. */
+static void split_group(struct nvb_plan_line *line, size_t first, size_t end, const bool *drop,
+                        struct nvb_plan_line *ret)
+{
+    for (size_t i = first; i < end; i++) {
+        struct nvb_plan_option option = line->options.items[i];
+        const char *dashes = option.is_short ? "-" : "--";
+        if (drop[i]) {
+            free(option.name);
+            free(option.value);
+            continue;
+        }
+        option.first = ret->words.count;
+        option.words = 1;
+        if (option.value)
+            nvb_strv_addf(&ret->words, "%s%s=%s", dashes, option.name, option.value);
+        else
+            nvb_strv_addf(&ret->words, "%s%s", dashes, option.name);
+        nvb_vec_push(&ret->options, option);
+    }
+}
+
+void nvb_plan_line_drop(struct nvb_plan_line *line, const bool *drop)
+{
+    struct nvb_plan_line kept = {0};
+    size_t word = 0;
+    for (size_t i = 0, end; i < line->options.count; i = end) {
+        bool whole = true;
+        end = find_group_end(line, i, &word);
+        for (size_t k = i; k < end; k++)
+            whole = whole && !drop[k];
+        if (whole)
+            keep_group(line, i, end, word, &kept);
+        else
+            split_group(line, i, end, drop, &kept);
+    }
+    for (; word < line->words.count; word++)
+        nvb_strv_add(&kept.words, line->words.items[word]);
+    nvb_strv_done(&line->words);
+    nvb_vec_release(&line->options); /* what they own has moved */
+    *line = kept;
+}
+
+bool nvb_plan_has_spec(const struct nvb_plan *plan)
+{
+    _cleanup_str_ struct nvb_str text = NVB_STR_INIT;
+    if (!plan->spec.path)
+        return true;
+    return nvb_file_read_path(plan->spec.path, plan->spec.len, &text, NULL) == 0 &&
+           text.len == plan->spec.len && memcmp(text.data, plan->spec.text, text.len) == 0;
+}
+
+int nvb_plan_write_spec(const struct nvb_plan *plan, struct nvb_error **err)
+{
+    if (nvb_plan_has_spec(plan))
+        return 0;
+    _cleanup_free_ char *folder = nvb_path_dir(plan->spec.path);
+    if (nvb_file_make_folders(folder, 0700, err) < 0 ||
+        nvb_file_write(plan->spec.path, plan->spec.text, plan->spec.len, 0600, err) < 0) {
+        (void)nvb_error_prefix(err, "the CDI specification for this start");
+        return nvb_error_hint(err, "nvbind run --no-cdi …");
+    }
+    return 0;
+}

@@ -1,0 +1,85 @@
+#ifndef NVB_PLAN_RESOLVE_H
+#define NVB_PLAN_RESOLVE_H
+
+/* From a request and a host to a plan. */
+
+#include "host/host.h"
+#include "host/user.h"
+#include "plan/parse.h"
+#include "plan/plan.h"
+#include "plan/selection.h"
+
+/* Everything that a plan depends on besides the words. All borrowed. */
+struct nvb_plan_input {
+    const struct nvb_request *request;
+    const struct nvb_engine *engine;
+    const struct nvb_user *user;
+    const struct nvb_host_options *host;
+    char *const *environment; /* the caller's */
+    bool terminal;            /* standard input and output are one */
+
+    /* What configuration says; NULL or 0 where it says nothing. */
+    const char *default_selection; /* SELECTION; else "all" */
+    unsigned default_capabilities; /* else compute and utility, as the driver's own default is */
+    bool default_isolate;          /* as --isolate=device */
+};
+
+/*
+ * Completes PLAN, which nvb_parse_run() has filled and whose defaults nvb_parse_defaults() may
+ * have: drops the defaults that the user's words replace, decides which GPUs, by whose word and how
+ * the engine gets them, and lays in what they need. Nothing is written; nvb_plan_write_spec() does
+ * that. Returns 0 or -1.
+ */
+int nvb_plan_resolve(const struct nvb_plan_input *input, struct nvb_plan *plan,
+                     struct nvb_notes *notes, struct nvb_error **err);
+
+/* ---- the steps, each a file of its own ---- */
+
+/*
+ * Takes out of plan->defaults what does not go with the user's words: the same option where only
+ * the last one counts, the same mount destination, device or variable, options that exclude each
+ * other (--rm and --restart …), and a terminal where there is none.
+ */
+void nvb_defaults_merge(struct nvb_plan *plan, bool terminal);
+
+/* Who decided about GPUs, and what. */
+struct nvb_wish {
+    const char *source; /* a constant */
+    char *words;        /* owned */
+    struct nvb_selection selection;
+    bool own_cdi;   /* the user's own --device names CDI devices of ours … */
+    bool own_nodes; /* … and nodes of the driver */
+};
+
+#define _cleanup_wish_ _cleanup_(nvb_wish_done)
+
+void nvb_wish_done(struct nvb_wish *wish);
+int nvb_wish_read(const struct nvb_plan_input *input, const struct nvb_plan *plan,
+                  struct nvb_wish *ret, struct nvb_error **err);
+
+/* The set of capabilities: --capabilities, --gpus, -e NVIDIA_DRIVER_CAPABILITIES, the default. */
+int nvb_wish_read_capabilities(const struct nvb_plan_input *input, const struct nvb_plan *plan,
+                               const struct nvb_wish *wish, unsigned *ret, struct nvb_error **err);
+
+/* Whether the engine talks to another machine, or to a service that may be on one. */
+bool nvb_plan_is_remote(const struct nvb_plan *plan, char *const *environment);
+
+/* Whether the container must start again without nvbind. */
+bool nvb_plan_outlives(const struct nvb_plan *plan);
+
+/* Whether a file in the folders that this engine reads by itself has the device NAME of our kind.
+ */
+bool nvb_system_spec_has(const struct nvb_engine *engine, const char *name);
+
+/* The folders that this engine reads by itself, as far as they are there. */
+void nvb_system_spec_folders(const struct nvb_engine *engine, struct nvb_strv *ret);
+
+/* Fails where the caller may not use one of the nodes that the plan brings along. */
+int nvb_plan_check_access(const struct nvb_plan_input *input, const struct nvb_plan *plan,
+                          struct nvb_notes *notes, struct nvb_error **err);
+
+/* Takes out of EDITS what isolation leaves out: nodes and sockets that reach past the chosen GPUs.
+ */
+void nvb_isolate_edits(struct nvb_cdi_edits *edits, unsigned capabilities);
+
+#endif

@@ -1,0 +1,108 @@
+#ifndef NVB_PLAN_SELECTION_H
+#define NVB_PLAN_SELECTION_H
+
+/* Which GPUs: from the words of a user to GPUs of this machine. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/notes.h"
+#include "base/str.h"
+#include "host/host.h"
+
+enum nvb_selection_kind {
+    NVB_SELECT_NONE,
+    NVB_SELECT_COUNT,
+    NVB_SELECT_ITEMS,
+};
+
+enum nvb_selection_item_kind {
+    NVB_ITEM_ALL,
+    NVB_ITEM_INDEX, /* first to last */
+    NVB_ITEM_UUID,  /* the beginning of one */
+    NVB_ITEM_PCI,   /* "0000:65:00.0", lower case */
+    NVB_ITEM_MIG,   /* "0:1" or "MIG-…" */
+    NVB_ITEM_CDI,   /* a device of another vendor or class: "amd.com/gpu=0" */
+};
+
+struct nvb_selection_item {
+    enum nvb_selection_item_kind kind;
+    uint64_t first, last;
+    char *text; /* owned: what the user wrote, or the PCI address in the driver's form */
+};
+
+struct nvb_selection {
+    enum nvb_selection_kind kind;
+    uint64_t count;
+    struct nvb_selection_items NVB_VEC(struct nvb_selection_item) items;
+    unsigned capabilities; /* named in Docker's --gpus; 0: none */
+};
+
+#define _cleanup_selection_ _cleanup_(nvb_selection_done)
+
+void nvb_selection_done(struct nvb_selection *selection);
+
+/*
+ * Reads the contract's SELECTION: all, none, count=N, or a list of: an index, "gpu" and an index, a
+ * range, a UUID or the beginning of one, a PCI address with or without domain, MIG (G:I or a MIG
+ * UUID), a CDI name. A usage error names the forms.
+ */
+int nvb_selection_parse(const char *text, struct nvb_selection *ret, struct nvb_error **err);
+
+/*
+ * Reads Docker's --gpus: all, a number, and key=value fields (device, count, driver, capabilities)
+ * as a line of CSV. Fields without a key behind "device=" or "capabilities=" belong to that, so
+ * device=0,1 needs no quotes. "count=-1" is all.
+ */
+int nvb_selection_parse_docker(const char *text, struct nvb_selection *ret, struct nvb_error **err);
+
+/*
+ * Reads NVIDIA_VISIBLE_DEVICES as a request: void, none and the empty word ask for nothing; else as
+ * SELECTION without count and CDI names.
+ */
+int nvb_selection_parse_visible(const char *text, struct nvb_selection *ret,
+                                struct nvb_error **err);
+
+/* The GPUs that the caller may take: nothing narrowed him, or a list. */
+struct nvb_allowed {
+    bool narrowed;
+    const char *by;            /* the variable that did, a constant; the last one of several */
+    char *words;               /* its value; owned */
+    bool *gpus;                /* one for each GPU of the machine; owned */
+    struct nvb_strv variables; /* all that narrowed */
+};
+
+#define _cleanup_allowed_ _cleanup_(nvb_allowed_done)
+
+/*
+ * Reads how ENVIRONMENT narrows the caller: SLURM_STEP_GPUS, else SLURM_JOB_GPUS, else
+ * CUDA_VISIBLE_DEVICES (its list ends at the first word that is no GPU, as CUDA reads it), and
+ * NVIDIA_VISIBLE_DEVICES. Unset, empty and "void" narrow nothing; "none", "-1" and "NoDevFiles"
+ * leave nothing.
+ */
+void nvb_allowed_read(char *const *environment, const struct nvb_gpus *gpus,
+                      struct nvb_allowed *ret);
+void nvb_allowed_done(struct nvb_allowed *allowed);
+
+/* What was chosen. */
+struct nvb_choice {
+    struct nvb_choice_gpus NVB_VEC(size_t) gpus; /* places in the list of GPUs, ascending, once */
+    bool all;                                    /* every GPU of the machine, and "all" was said */
+    struct nvb_strv foreign;                     /* CDI names of other vendors and classes */
+};
+
+#define _cleanup_choice_ _cleanup_(nvb_choice_done)
+
+void nvb_choice_done(struct nvb_choice *choice);
+
+/*
+ * Chooses by SELECTION among GPUS; "all" and count mean: of the ALLOWED ones. A GPU that is named
+ * and not allowed is chosen with a warning. Errors name what there is. count takes the lowest
+ * indices and says so in NOTES.
+ */
+int nvb_selection_choose(const struct nvb_selection *selection, const struct nvb_gpus *gpus,
+                         const struct nvb_allowed *allowed, struct nvb_choice *ret,
+                         struct nvb_notes *notes, struct nvb_error **err);
+
+#endif

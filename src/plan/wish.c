@@ -1,0 +1,150 @@
+#include <string.h>
+
+#include "plan/claims.h"
+#include "plan/resolve.h"
+
+#define OWN_KIND "nvidia.com/gpu="
+#define VISIBLE  "NVIDIA_VISIBLE_DEVICES"
+#define GRANTED  "NVIDIA_DRIVER_CAPABILITIES"
+
+void nvb_wish_done(struct nvb_wish *wish)
+{
+    free(wish->words);
+    nvb_selection_done(&wish->selection);
+    *wish = (struct nvb_wish){0};
+}
+
+/* The words of a list that are ours, as one selection. Returns 0, or 1 when there is none. */
+static int read_own_devices(const struct nvb_claims *claims, struct nvb_wish *ret)
+{
+    _cleanup_str_ struct nvb_str list = NVB_STR_INIT;
+    for (size_t i = 0; i < claims->cdi.count; i++)
+        if (nvb_has_prefix(claims->cdi.items[i], OWN_KIND))
+            nvb_str_addf(&list, "%s%s", list.len ? "," : "",
+                         claims->cdi.items[i] + strlen(OWN_KIND));
+    for (size_t i = 0; i < claims->devices.count; i++)
+        ret->own_nodes = ret->own_nodes || nvb_has_prefix(claims->devices.items[i], "/dev/nvidia");
+    ret->own_cdi = list.len > 0;
+    if (!ret->own_cdi && !ret->own_nodes)
+        return 1;
+    ret->source = "--device";
+    ret->words = nvb_strdup(ret->own_cdi ? list.data : "/dev/nvidia*");
+    /* A name that only another tool's specification knows ("nvidia.com/gpu=gpu-slice-3") is for the
+     * engine to find: nothing is chosen here then. */
+    if (ret->own_cdi && nvb_selection_parse(list.data, &ret->selection, NULL) < 0)
+        ret->selection = (struct nvb_selection){.kind = NVB_SELECT_NONE};
+    else if (!ret->own_cdi)
+        ret->selection = (struct nvb_selection){.kind = NVB_SELECT_ITEMS};
+    return 0;
+}
+
+/* Returns 0 when one of the user's options decided, 1 when none did, or -1. */
+static int read_engine_words(const struct nvb_plan_input *input, const struct nvb_plan *plan,
+                             struct nvb_wish *ret, struct nvb_error **err)
+{
+    unsigned version = plan->engine->kind == NVB_ENGINE_PODMAN ? plan->engine->version : 0;
+    const struct nvb_plan_line *lines[] = {&plan->user, &plan->defaults};
+    _cleanup_claims_ struct nvb_claims claims = {0};
+    for (size_t i = 0; i < NVB_COUNT(lines); i++)
+        nvb_claims_read(lines[i], version, &claims);
+    if (read_own_devices(&claims, ret) == 0)
+        return 0;
+    for (size_t i = 0; i < NVB_COUNT(lines); i++) {
+        const char *value = nvb_claims_env_value(lines[i], VISIBLE, input->environment);
+        if (!value)
+            continue;
+        ret->source = i == 0 ? "--env " VISIBLE : "configuration " VISIBLE;
+        ret->words = nvb_strdup(value);
+        return nvb_selection_parse_visible(value, &ret->selection, err);
+    }
+    return 1;
+}
+
+static int read_default(const struct nvb_plan_input *input, struct nvb_wish *ret,
+                        struct nvb_error **err)
+{
+    const char *words = input->default_selection ? input->default_selection : "all";
+    /* "--runtime nvidia" is a request for GPUs that does not say which. */
+    if (input->request->gpu_runtime && strcmp(words, "none") == 0)
+        words = "all";
+    ret->source = input->request->gpu_runtime ? "--runtime" : "default";
+    ret->words = nvb_strdup(words);
+    return nvb_selection_parse(words, &ret->selection, err);
+}
+
+int nvb_wish_read(const struct nvb_plan_input *input, const struct nvb_plan *plan,
+                  struct nvb_wish *ret, struct nvb_error **err)
+{
+    const struct nvb_request *request = input->request;
+    _cleanup_wish_ struct nvb_wish wish = {0};
+    int r = 0;
+    if (request->gpu) {
+        wish.source = "--gpu";
+        wish.words = nvb_strdup(request->gpu);
+        r = nvb_selection_parse(request->gpu, &wish.selection, err);
+    } else if (request->gpus) {
+        wish.source = "--gpus";
+        wish.words = nvb_strdup(request->gpus);
+        r = nvb_selection_parse_docker(request->gpus, &wish.selection, err);
+    } else {
+        r = read_engine_words(input, plan, &wish, err);
+        if (r > 0)
+            r = read_default(input, &wish, err);
+    }
+    if (r < 0)
+        return -1;
+    *ret = TAKE_STRUCT(wish);
+    return 0;
+}
+
+int nvb_wish_read_capabilities(const struct nvb_plan_input *input, const struct nvb_plan *plan,
+                               const struct nvb_wish *wish, unsigned *ret, struct nvb_error **err)
+{
+    if (input->request->capabilities)
+        return nvb_capabilities_parse(input->request->capabilities, ret, err);
+    if (wish->selection.capabilities) {
+        *ret = wish->selection.capabilities;
+        return 0;
+    }
+    const char *value = nvb_claims_env_value(&plan->user, GRANTED, input->environment);
+    if (!value)
+        value = nvb_claims_env_value(&plan->defaults, GRANTED, input->environment);
+    if (value && value[0] != '\0') {
+        if (nvb_capabilities_parse(value, ret, err) < 0)
+            return nvb_error_prefix(err, GRANTED);
+        return 0;
+    }
+    *ret = input->default_capabilities ? input->default_capabilities
+                                       : (unsigned)(NVB_CAP_COMPUTE | NVB_CAP_UTILITY);
+    return 0;
+}
+
+/* ---- what else the words say ---- */
+
+static bool is_local_url(const char *url)
+{
+    return nvb_has_prefix(url, "unix:") || nvb_has_prefix(url, "npipe:");
+}
+
+bool nvb_plan_is_remote(const struct nvb_plan *plan, char *const *environment)
+{
+    const bool podman = plan->engine->kind == NVB_ENGINE_PODMAN;
+    const char *url = nvb_plan_line_value(&plan->early, podman ? "url" : "host");
+    if (!url)
+        url = nvb_environment_get(environment, podman ? "CONTAINER_HOST" : "DOCKER_HOST");
+    /* A named connection or context is looked up by the engine: it may lead anywhere. */
+    if (nvb_plan_line_find(&plan->early, podman ? "connection" : "context") ||
+        nvb_environment_get(environment, podman ? "CONTAINER_CONNECTION" : "DOCKER_CONTEXT"))
+        return true;
+    if (url && url[0] != '\0')
+        return !is_local_url(url);
+    return nvb_plan_line_find(&plan->early, "remote") != NULL;
+}
+
+bool nvb_plan_outlives(const struct nvb_plan *plan)
+{
+    const char *restart = nvb_plan_value(plan, "restart");
+    if (plan->verb == NVB_PLAN_CREATE || !nvb_plan_is_on(plan, "rm"))
+        return true;
+    return restart && strcmp(restart, "no") != 0 && restart[0] != '\0';
+}
