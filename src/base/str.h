@@ -49,7 +49,7 @@ void nvb_str_addn(struct nvb_str *s, const void *data, size_t len);
 void nvb_str_addc(struct nvb_str *s, char c);
 void nvb_str_addf(struct nvb_str *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void nvb_str_addv(struct nvb_str *s, const char *format, va_list args)
-    __attribute__((format(printf, 2, 0)));
+    __attribute__((format(printf, 2, 0), nonnull(2)));
 
 /* Returns the bytes, zero-terminated and owned by the caller, and leaves S empty. */
 char *nvb_str_steal(struct nvb_str *s) __attribute__((warn_unused_result));
