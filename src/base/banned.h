@@ -16,6 +16,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Macros where clang meets a fortified libc; a macro cannot be poisoned. */
+#undef sprintf
+#undef vsprintf
+
 #pragma GCC poison strcpy strcat stpcpy strncpy strncat
 #pragma GCC poison sprintf vsprintf
 #pragma GCC poison strtok

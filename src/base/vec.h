@@ -61,8 +61,9 @@
         *vec_f_ = (__typeof__(*vec_f_)){0}; \
     } while (0)
 
-#define nvb_vec_foreach(it, v)                                                           \
-    for (__typeof__(*(v)->items) *it = (v)->items, *it##_end_ = (v)->items + (v)->count; \
+/* Nothing is added to the NULL of an empty vector: C does not define that. */
+#define nvb_vec_foreach(it, v)                                                            \
+    for (__typeof__((v)->items) it = (v)->items, it##_end_ = it ? it + (v)->count : NULL; \
          it < it##_end_; it++)
 
 #endif
