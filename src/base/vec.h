@@ -62,8 +62,8 @@
     } while (0)
 
 /* Nothing is added to the NULL of an empty vector: C does not define that. */
-#define nvb_vec_foreach(it, v)                                                            \
-    for (__typeof__((v)->items) it = (v)->items, it##_end_ = it ? it + (v)->count : NULL; \
+#define nvb_vec_foreach(it, v)                                                               \
+    for (__typeof__(*(v)->items) *it = (v)->items, *it##_end_ = it ? it + (v)->count : NULL; \
          it < it##_end_; it++)
 
 #endif
