@@ -69,14 +69,20 @@ static char *gpu_pci(unsigned index)
     return nvb_strdupf("0000:%02x:00.0", 0x10 + 2 * index);
 }
 
+/* Every bit of the result depends on every bit of VALUE (MurmurHash3's last step): neighbours'
+ * UUIDs then differ from the first digit on, as those of real GPUs do. */
+static uint64_t mix(uint64_t value)
+{
+    value = (value ^ value >> 33) * UINT64_C(0xff51afd7ed558ccd);
+    value = (value ^ value >> 33) * UINT64_C(0xc4ceb9fe1a85ec53);
+    return value ^ value >> 33;
+}
+
 /* The same for an index in every tree, and different for every index. */
 static char *gpu_uuid(unsigned index)
 {
-    uint64_t high = nvb_hash(NVB_HASH_INIT, "gpu", 3);
-    uint64_t low;
+    uint64_t high = mix(2 * (uint64_t)index + 1), low = mix(high);
 
-    high = nvb_hash(high, (const unsigned char[]){(unsigned char)index}, 1);
-    low = nvb_hash(high, "uuid", 4);
     return nvb_strdupf("GPU-%08" PRIx64 "-%04" PRIx64 "-4%03" PRIx64 "-a%03" PRIx64 "-%012" PRIx64,
                        high >> 32, high >> 16 & 0xffff, high & 0xfff, low >> 48 & 0xfff,
                        low & UINT64_C(0xffffffffffff));
