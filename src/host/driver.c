@@ -56,6 +56,8 @@ char *nvb_driver_search_expand(const struct nvb_driver_search *search, const cha
         {"@version@", search->version},
         {"@multiarch@", is_32bit ? MULTIARCH_32 : MULTIARCH},
     };
+    if (!text)
+        return NULL;
     _cleanup_str_ struct nvb_str s = NVB_STR_INIT;
     while (*text) {
         size_t n = strcspn(text, "@");

@@ -71,32 +71,33 @@ static const char *unfit(const struct nvb_driver_search *search, enum nvb_file_k
     return r < 0 ? strerror(-r) : r > 0 ? why : NULL;
 }
 
-/* True where the row's neighbour, which tells the version, lies in the same folder. */
-static bool has_neighbour(struct nvb_driver_search *search, const struct nvb_driver_place *row,
-                          const char *base)
+/* True where a file called NAME was found before. */
+static bool has_found(const struct nvb_driver_search *search, const char *name)
 {
-    if (!row->beside)
-        return true;
-    _cleanup_free_ char *name = nvb_driver_search_expand(search, row->beside, false);
-    _cleanup_free_ char *real = NULL;
-    struct stat st;
-    return look_below(search, base, name, &st, &real) == 0;
+    nvb_vec_foreach (file, &search->files)
+        if (strcmp(nvb_path_base(file->path), name) == 0)
+            return true;
+    return false;
 }
 
 static void search_place(struct nvb_driver_search *search, const struct nvb_driver_place *row)
 {
     _cleanup_free_ char *name = nvb_driver_search_expand(search, row->name, false);
+    _cleanup_free_ char *real_name = nvb_driver_search_expand(search, row->real_name, false);
+    _cleanup_free_ char *needs = nvb_driver_search_expand(search, row->needs, false);
+    if (needs && !has_found(search, needs))
+        return;
     for (size_t i = 0; row->folders[i]; i++) {
         const char *base = row->folders[i];
         _cleanup_free_ char *container_path =
-            nvb_strdupf("%s/%s", row->container_folder ? row->container_folder : base,
-                        row->container_name ? row->container_name : name);
+            nvb_strdupf("%s/%s", row->container_folder ? row->container_folder : base, name);
         if (has_container_path(search, container_path))
             return;
         struct stat st;
         _cleanup_free_ char *real = NULL;
         int r = look_below(search, base, name, &st, &real);
-        if (r == -ENOENT || r == -ENOTDIR || (r == 0 && !has_neighbour(search, row, base)))
+        if (r == -ENOENT || r == -ENOTDIR ||
+            (r == 0 && real_name && strcmp(nvb_path_base(real), real_name) != 0))
             continue;
         const char *why = r < 0 ? strerror(-r) : unfit(search, row->kind, real, &st);
         if (why) {

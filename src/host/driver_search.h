@@ -47,7 +47,7 @@ void nvb_driver_search_libraries(struct nvb_driver_search *search);
 /* Appends programs, configuration, modules, sockets and firmware that the query wants. */
 void nvb_driver_search_places(struct nvb_driver_search *search);
 
-/* TEXT with "@version@" and "@multiarch@" replaced. Owned by the caller. */
+/* TEXT with "@version@" and "@multiarch@" replaced, NULL for NULL. Owned by the caller. */
 char *nvb_driver_search_expand(const struct nvb_driver_search *search, const char *text,
                                bool is_32bit);
 

@@ -135,20 +135,28 @@ static const char *const etc_folders[] = {
     NULL,
 };
 
-/* X.Org's module folders; the name has the folder below them, as the .run installer lays it. */
-static const char *const xorg_folders[] = {
-    "/usr/lib/xorg/modules",
-    "/usr/lib64/xorg/modules",
-    "/usr/lib/xorg/modules/updates",
+/* X.Org's module folders: its own, then those that a driver's snippet adds as ModulePath. */
+static const char *const xorg_extension_folders[] = {
+    "/usr/lib/xorg/modules/extensions",
+    "/usr/lib64/xorg/modules/extensions",
+    "/usr/lib/nvidia/xorg",
+    "/usr/lib64/nvidia/xorg",
+    "/usr/lib/xorg/modules/nvidia/extensions",
+    NULL,
+};
+static const char *const xorg_driver_folders[] = {
+    "/usr/lib/xorg/modules/drivers",
+    "/usr/lib64/xorg/modules/drivers",
     NULL,
 };
 
-/* Debian keeps the two modules together, without folders of X.Org's. */
-static const char *const debian_xorg_folders[] = {"/usr/lib/nvidia/current", "/usr/lib/nvidia",
-                                                  NULL};
+/* Where Debian keeps both, for when no alternative brings them into X.Org's folders. */
+static const char *const debian_xorg_folders[] = {"/usr/lib/nvidia/current", NULL};
 
 /* Daemons' sockets. /var/run leads to /run wherever both are. */
 static const char *const socket_folders[] = {"/run", "/var/run", NULL};
+
+#define GLXSERVER "libglxserver_nvidia.so"
 
 #define PLACE(kind_, capabilities_, name_, folders_, container_folder_, ...)                  \
     {                                                                                         \
@@ -189,18 +197,18 @@ const struct nvb_driver_place nvb_driver_places[] = {
           "/usr/share"),
     PLACE(CONFIG, COMPUTE, "OpenCL/vendors/nvidia.icd", etc_folders, "/etc"),
 
-    /* The X server. The snippets name module folders of the host, so both stay where they are.
-     * nvidia_drv.so does not tell its version: its neighbour does. */
+    /* The X server. The snippets name module folders of the host, so these stay where they are.
+     * nvidia_drv.so does not tell its version; the other module, found before, does. */
     PLACE(CONFIG, DISPLAY, "X11/xorg.conf.d/10-nvidia.conf", share_folders, NULL),
     PLACE(CONFIG, DISPLAY, "X11/xorg.conf.d/nvidia-drm-outputclass.conf", share_folders, NULL),
-    PLACE(MODULE, DISPLAY | GRAPHICS, "extensions/libglxserver_nvidia.so.@version@", xorg_folders,
-          NULL, .container_name = "extensions/libglxserver_nvidia.so"),
-    PLACE(MODULE, DISPLAY | GRAPHICS, "drivers/nvidia_drv.so", xorg_folders, NULL,
-          .beside = "extensions/libglxserver_nvidia.so.@version@"),
-    PLACE(MODULE, DISPLAY | GRAPHICS, "libglxserver_nvidia.so.@version@", debian_xorg_folders,
-          "/usr/lib/xorg/modules/extensions", .container_name = "libglxserver_nvidia.so"),
+    PLACE(MODULE, DISPLAY | GRAPHICS, GLXSERVER, xorg_extension_folders, NULL,
+          .real_name = GLXSERVER ".@version@"),
+    PLACE(MODULE, DISPLAY | GRAPHICS, GLXSERVER, debian_xorg_folders,
+          "/usr/lib/xorg/modules/extensions", .real_name = GLXSERVER ".@version@"),
+    PLACE(MODULE, DISPLAY | GRAPHICS, "nvidia_drv.so", xorg_driver_folders, NULL,
+          .needs = GLXSERVER ".@version@"),
     PLACE(MODULE, DISPLAY | GRAPHICS, "nvidia_drv.so", debian_xorg_folders,
-          "/usr/lib/xorg/modules/drivers", .beside = "libglxserver_nvidia.so.@version@"),
+          "/usr/lib/xorg/modules/drivers", .needs = GLXSERVER ".@version@"),
 
     PLACE(SOCKET, UTILITY, "nvidia-persistenced/socket", socket_folders, "/run"),
     PLACE(SOCKET, COMPUTE | UTILITY, "nvidia-fabricmanager/socket", socket_folders, "/run"),

@@ -48,9 +48,9 @@ struct nvb_driver_place {
     const char *name;             /* below each of the folders; may have folders of its own */
     const char *const *folders;   /* searched in this order; the first that has it wins */
     const char *container_folder; /* the name goes below it; NULL: the folder where it was found */
-    const char *container_name;   /* the name there, where it is another; or NULL */
-    const char *beside;           /* counts only with this one in the same folder: a file that tells
-                                     the version for one that does not; or NULL */
+    const char *real_name;        /* the file that the name leads to must be called so; or NULL */
+    const char *needs;            /* counts only where a file of this name was found before: a file
+                                     that tells the version for one that does not; or NULL */
 };
 
 extern const struct nvb_driver_place nvb_driver_places[];
