@@ -51,23 +51,3 @@ runs_container() {
         [[ $output = *" $NVBIND_T_CACHE/store/"* || $output = *" $NVBIND_T_DIR/store-"* ]]
     done
 }
-
-@test "an engine with --cdi-spec-dir takes a specification from a user's own folder" {
-    local dir image runtime
-    podman --help | grep -q -- --cdi-spec-dir || skip "this Podman has no --cdi-spec-dir"
-    need_part busybox
-    dir=$(shared_folder)
-    cat >"$dir/vendor.json" <<'SPEC'
-{ "cdiVersion": "0.5.0", "kind": "vendor.example/thing",
-  "devices": [ { "name": "one", "containerEdits": { "env": [ "THING=one" ] } } ] }
-SPEC
-    image=$(import_image rootless busybox)
-    for runtime in runc crun; do
-        use_runtime "$runtime"
-        run podman_rootless --cdi-spec-dir "$dir" run --rm --network=none \
-            --device vendor.example/thing=one "$image" /bin/sh -c 'echo "thing $THING"'
-        echo "$output"
-        [ "$status" -eq 0 ]
-        [ "$output" = "thing one" ]
-    done
-}
