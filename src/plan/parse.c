@@ -279,6 +279,22 @@ static void take_words(struct walk *w, struct nvb_plan_line *line, size_t words)
         nvb_strv_add(&line->words, w->words[w->next++]);
 }
 
+/* What Go's strconv.ParseBool takes; the engines refuse anything else. */
+static int check_flag(const struct nvb_option *row, const char *word, const char *value,
+                      struct nvb_error **err)
+{
+    static const char *const known[] = {"1", "t", "T", "true",  "True",  "TRUE",
+                                        "0", "f", "F", "false", "False", "FALSE"};
+    if (!value || !row || row->arity != NVB_OPTION_BOOL)
+        return 0;
+    for (size_t i = 0; i < NVB_COUNT(known); i++)
+        if (strcmp(value, known[i]) == 0)
+            return 0;
+    (void)nvb_error_make(err, NVB_ERROR_USAGE, 0, "'%s' is neither true nor false in '%s'", value,
+                         word);
+    return nvb_error_hint(err, "--%s, or --%s=false", row->name, row->name);
+}
+
 static int fail_no_value(const char *word, struct nvb_error **err)
 {
     return nvb_error_make(err, NVB_ERROR_USAGE, 0, "option '%s' needs a value", word);
@@ -307,6 +323,8 @@ static int read_long(struct walk *w, struct nvb_error **err)
                                   "'--%s' stands before the engine's command word", row->name);
         line = w->early;
     }
+    if (check_flag(row, word, attached, err) < 0)
+        return -1;
     size_t words = takes_value && !attached ? 2 : 1;
     if (w->next + words > w->count)
         return fail_no_value(word, err);
@@ -338,6 +356,8 @@ static int read_short(struct walk *w, struct nvb_error **err)
             value = w->words[w->next + 1];
             words = 2;
         }
+        if (check_flag(row, word, value, err) < 0)
+            return -1;
         add_option(w->line, row, p, 1, true, value, value && words == 2 ? 2 : 1);
         p = value ? "" : rest;
     }

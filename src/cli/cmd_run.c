@@ -1,0 +1,138 @@
+/*
+ * nvbind run and nvbind create: read the words, resolve the plan, become the engine.
+ *
+ * The engine is looked for before the words are resolved but after they are read, and nothing is
+ * written until everything has been checked: wrong input leaves no trace.
+ */
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "cli/help.h"
+#include "engine/exec.h"
+#include "plan/resolve.h"
+#include "writer/writer.h"
+
+extern char **environ;
+
+const struct nvb_cli_option nvb_run_options[] = {
+    {"runtime", 0, "podman|docker", "the engine; another word is the engine's OCI runtime"},
+    {"gpu", 0, "SELECTION", "all, none, 0, 0,2, 0-3, GPU-..., 0000:65:00.0, nvidia.com/gpu=0, ..."},
+    {"gpus", 0, "SELECTION", "the same in Docker's words: all, 2, device=0,1"},
+    {"capabilities", 0, "CAPABILITIES",
+     "compute, compat32, graphics, utility, video, display, ngx"},
+    {"isolate", 0, "[=device]", "the chosen GPUs' nodes and nothing beside them"},
+    {"rootless", 0, NULL, "refuse to run as root or through a service of root's"},
+    {"cdi", 0, NULL, "insist on CDI"},
+    {"no-cdi", 0, NULL, "insist on direct devices and mounts"},
+    {"dry-run", 0, "[=shell|json]", "print what would be run, and run nothing"},
+    {"help", 0, NULL, "show this help"},
+    {0},
+};
+
+static const char help_text[] =
+    "Runs a container with GPUs. nvbind's options and the engine's may stand in any order before\n"
+    "IMAGE; every option of 'podman run' and 'docker run' is taken, and passed on as it is\n"
+    "written. What stands behind IMAGE is the container's.\n"
+    "\n"
+    "  nvbind run --rm --gpu all docker.io/library/debian nvidia-smi\n"
+    "  nvbind run --rm -it --gpu 0,2 -v \"$PWD\":/work -w /work IMAGE python3 train.py\n"
+    "  nvbind run --rm --gpu 0 --dry-run IMAGE\n";
+
+/* What the parser's question about an unknown option needs. */
+struct asking {
+    const struct nvb_user *user;
+    struct nvb_engine *engine; /* found at the first question */
+    const char *verb;
+};
+
+static unsigned wanted_engines(const struct nvb_request *request)
+{
+    return request->engines ? request->engines : (unsigned)NVB_ENGINE_PODMAN | NVB_ENGINE_DOCKER;
+}
+
+static int ask_engine(void *data, const struct nvb_request *request, const char *name, size_t len,
+                      bool is_short, bool *ret_takes_value, struct nvb_error **err)
+{
+    struct asking *asking = data;
+    /* "--runtime" may stand behind the option; then the first engine that is there is asked. Where
+     * there is none, the option is just unknown: that error comes before the missing engine's. */
+    if (!asking->engine->path &&
+        nvb_engine_find(wanted_engines(request), environ, asking->user, asking->engine, NULL) < 0)
+        return 1;
+    return nvb_engine_find_option(asking->engine, asking->verb, name, len, is_short, environ,
+                                  ret_takes_value, err);
+}
+
+static int find_engine(const struct nvb_request *request, const struct nvb_user *user,
+                       struct nvb_engine *engine, struct nvb_error **err)
+{
+    if (engine->path && (wanted_engines(request) & engine->kind))
+        return 0;
+    nvb_engine_done(engine);
+    return nvb_engine_find(wanted_engines(request), environ, user, engine, err);
+}
+
+static int print_plan(const struct nvb_cli *cli, const struct nvb_request *request,
+                      const struct nvb_plan *plan, const struct nvb_exec *exec,
+                      struct nvb_error **err)
+{
+    _cleanup_str_ struct nvb_str text = NVB_STR_INIT;
+    if (request->dry_run == NVB_DRY_RUN_SHELL)
+        nvb_writer_shell(exec, &text);
+    else if (nvb_writer_json(plan, exec, &text, err) < 0)
+        return nvb_cli_fail(cli, *err, NVB_EXIT_ENGINE);
+    return nvb_cli_print(cli, text.data, text.len) == NVB_EXIT_OK ? NVB_EXIT_OK : NVB_EXIT_ENGINE;
+}
+
+/* Everything up to the engine's command line. Returns 0 or -1. */
+static int prepare(const struct nvb_cli *cli, const struct nvb_user *user,
+                   struct nvb_request *request, struct nvb_engine *engine, struct nvb_plan *plan,
+                   struct nvb_exec *exec, struct nvb_notes *notes, struct nvb_error **err)
+{
+    const struct nvb_plan_input input = {
+        .request = request,
+        .engine = engine,
+        .user = user,
+        .host = &cli->host,
+        .environment = environ,
+        .terminal = isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1,
+    };
+    if (find_engine(request, user, engine, err) < 0 ||
+        nvb_plan_resolve(&input, plan, notes, err) < 0)
+        return -1;
+    return nvb_exec_build(plan, exec, err);
+}
+
+int nvb_cmd_run(struct nvb_cli *cli, int argc, char **argv)
+{
+    const bool create = strcmp(argv[0], "create") == 0;
+    _cleanup_error_ struct nvb_error *err = NULL;
+    _cleanup_notes_ struct nvb_notes notes = {0};
+    _cleanup_user_ struct nvb_user user = {0};
+    _cleanup_request_ struct nvb_request request = {0};
+    _cleanup_engine_ struct nvb_engine engine = {0};
+    _cleanup_plan_ struct nvb_plan plan = {0};
+    _cleanup_exec_ struct nvb_exec exec = {0};
+    struct asking asking = {.user = &user, .engine = &engine, .verb = argv[0]};
+    const struct nvb_parse parse = {.ask = ask_engine, .data = &asking};
+
+    nvb_user_read(environ, &user);
+    if (nvb_parse_run(&parse, argc - 1, argv + 1, &request, &plan, &err) < 0)
+        return nvb_cli_fail(cli, err, NVB_EXIT_ENGINE);
+    if (request.help)
+        return nvb_help_command(cli,
+                                create ? "create [OPTIONS] [ENGINE OPTIONS] IMAGE [COMMAND...]"
+                                       : "run [OPTIONS] [ENGINE OPTIONS] IMAGE [COMMAND...]",
+                                help_text, nvb_run_options);
+    plan.verb = create ? NVB_PLAN_CREATE : NVB_PLAN_RUN;
+    int r = prepare(cli, &user, &request, &engine, &plan, &exec, &notes, &err);
+    nvb_cli_print_notes(cli, &notes);
+    if (r < 0)
+        return nvb_cli_fail(cli, err, NVB_EXIT_ENGINE);
+    if (request.dry_run != NVB_DRY_RUN_OFF)
+        return print_plan(cli, &request, &plan, &exec, &err);
+    if (nvb_plan_write_spec(&plan, &err) == 0)
+        (void)nvb_exec_run(&exec, environ, &err);
+    return nvb_cli_fail(cli, err, NVB_EXIT_ENGINE);
+}
