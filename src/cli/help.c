@@ -32,6 +32,12 @@ const struct nvb_command nvb_commands[] = {
         .commands = nvb_cdi_commands,
     },
     {
+        .name = "config",
+        .summary = "show, write and check the configuration",
+        .main = nvb_cmd_config,
+        .commands = nvb_config_commands,
+    },
+    {
         .name = "simulate",
         .summary = "make a simulated host, for machines without a GPU",
         .main = nvb_cmd_simulate,

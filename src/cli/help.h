@@ -23,6 +23,7 @@ extern const struct nvb_cli_option nvb_run_options[];
 extern const struct nvb_cli_option nvb_info_options[];
 extern const struct nvb_cli_option nvb_simulate_options[];
 extern const struct nvb_command nvb_cdi_commands[];
+extern const struct nvb_command nvb_config_commands[];
 
 /* The commands, ended by a NULL name. */
 extern const struct nvb_command nvb_commands[];

@@ -81,7 +81,7 @@ struct nvb_config {
 
 struct nvb_config_options {
     const char *file;               /* --config or NVBIND_CONFIG, or NULL */
-    const char *const *environment; /* the caller's, "NAME=VALUE" …, NULL: environ */
+    const char *const *environment; /* the caller's, environ: "NAME=VALUE" …, NULL */
     uid_t uid;                      /* the caller: geteuid() */
     const char *system_file;        /* NULL: /etc/nvbind/config.toml */
     const char *working_folder;     /* NULL: the process's */
@@ -126,11 +126,30 @@ int nvb_config_expand(const struct nvb_config *config, const struct nvb_key_item
 /* ---- for the config command ----------------------------------------------------------------- */
 
 /*
- * Reads the one file PATH by the rules that a file of LAYER has, except that lower layers are not
- * looked at, and appends everything that is wrong with it to FAULTS.
+ * Appends everything that is wrong with the one file PATH to FAULTS, sorted by place; that it is
+ * not there is a fault too. Every key may be set in it.
  */
 void nvb_config_validate(const struct nvb_config_options *options, const char *path,
-                         enum nvb_config_layer layer, struct nvb_faults *faults);
+                         struct nvb_faults *faults);
+
+/*
+ * The same for the file of a layer, which may be absent, by that layer's rules; only what depends
+ * on the layers below is left to nvb_config_load().
+ */
+void nvb_config_validate_layer(const struct nvb_config_options *options,
+                               enum nvb_config_layer layer, struct nvb_faults *faults);
+
+/*
+ * Records that the user vouches for the ./nvbind.toml PATH as it is now; it must be sound. Returns
+ * 0 with its owned real path, and in *ret_needs (nvb_faults_done()) what it says that needed trust;
+ * or -1.
+ */
+int nvb_config_trust(const struct nvb_config_options *options, const char *path, char **ret_real,
+                     struct nvb_faults *ret_needs, struct nvb_error **err);
+
+/* Takes it back. Returns 0, 1 where PATH was not recorded, or -1. */
+int nvb_config_revoke(const struct nvb_config_options *options, const char *path, char **ret_real,
+                      struct nvb_error **err);
 
 /* Where the user's file stands or would stand; owned, or NULL where neither variable says. */
 char *nvb_config_user_path(const char *const *environment);

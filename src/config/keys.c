@@ -126,7 +126,7 @@ static const struct nvb_key keys[] = {
             .trust = NVB_KEY_TRUST_LITERAL,
             .expands = true,
             .find_fault = find_variable_fault,
-            .example = "{ TZ = \"Europe/Berlin\", DISPLAY = \"$DISPLAY\" }",
+            .example = "TZ = \"Europe/Berlin\"",
             .summary = "Environment variables of every container.",
             .text = "Layers add to each other here, variable by variable. "
                     "NVIDIA_VISIBLE_DEVICES selects GPUs and NVIDIA_DRIVER_CAPABILITIES "

@@ -16,6 +16,17 @@ char *nvb_config_home(const char *const *environment, const char *variable, cons
                       const char *rest);
 
 /*
+ * Reads the file PATH of LAYER into VALUES, one a row and all zero, held against BELOW, the layers
+ * under it (NULL: not held). All faults are kept. A file that is not there is NVB_CONFIG_ABSENT, in
+ * NVB_LAYER_FILE a fault. The places borrow PATH.
+ */
+void nvb_config_read_file(const struct nvb_config_options *options, const char *path,
+                          enum nvb_config_layer layer, const struct nvb_key_value *below,
+                          struct nvb_key_value *values, enum nvb_config_state *ret_state,
+                          struct nvb_faults *faults);
+void nvb_config_values_done(struct nvb_key_value *values);
+
+/*
  * Checks what an untrusted ./nvbind.toml set, VALUES, against BELOW, the layers under it, and
  * appends one fault for each value that goes beyond what enum nvb_key_trust allows. BELOW may be
  * NULL: what depends on it is then let through.
