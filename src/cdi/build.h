@@ -15,15 +15,16 @@ enum nvb_cdi_naming {
 };
 
 struct nvb_cdi_build_options {
-    const char *vendor; /* NULL: "nvidia.com" */
-    const char *class;  /* NULL: "gpu" */
-    unsigned naming;    /* 0: index and UUID */
-    unsigned capabilities;
+    const char *vendor;                     /* NULL: "nvidia.com" */
+    const char *class;                      /* NULL: "gpu" */
+    unsigned naming;                        /* 0: index and UUID */
+    unsigned capabilities;                  /* 0: all */
     const struct nvb_strv *library_folders; /* searched first; or NULL */
     const char *hook; /* absolute path of nvbind-hook: libraries keep their host's paths and the
                          hook makes links and the linker cache. NULL: hookless, libraries are
                          mounted by SONAME and development name into the loaders' default folders */
-    const struct nvb_strv *disabled_hooks; /* names of parts the hook must not do; or NULL */
+    const struct nvb_strv *disabled_hooks; /* names of parts the hook must not do (cdi/hook.h); an
+                                              unknown one is a usage error; or NULL */
     bool partial;                          /* an incomplete host is a warning, not an error */
     const char *version; /* a version such as "0.5.0" to declare; NULL: the lowest that is needed */
 };

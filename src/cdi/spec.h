@@ -84,6 +84,18 @@ struct nvb_cdi_spec {
 
 #define _cleanup_cdi_spec_ _cleanup_(nvb_cdi_spec_done)
 
+/*
+ * Append to EDITS a device node or a mount with copies of what is given and nothing else set, and
+ * return it, borrowed: good until the next one is added. OPTIONS may be NULL: no options.
+ */
+struct nvb_cdi_node *nvb_cdi_edits_add_node(struct nvb_cdi_edits *edits, const char *path);
+struct nvb_cdi_mount *nvb_cdi_edits_add_mount(struct nvb_cdi_edits *edits, const char *host_path,
+                                              const char *container_path,
+                                              const char *const *options);
+
+/* Whether there is nothing in EDITS. */
+bool nvb_cdi_edits_is_empty(const struct nvb_cdi_edits *edits);
+
 void nvb_cdi_spec_done(struct nvb_cdi_spec *spec);
 void nvb_cdi_edits_done(struct nvb_cdi_edits *edits);
 
@@ -93,7 +105,8 @@ const struct nvb_cdi_device *nvb_cdi_spec_find_device(const struct nvb_cdi_spec 
 
 /*
  * Appends copies of FROM's edits to INTO, leaving out what is there already: the same environment
- * variable, node path or mount destination (the first one stays).
+ * variable, node path, mount destination, interface name or group id, and a hook that is the same
+ * in every part (the first one stays).
  */
 void nvb_cdi_edits_merge(struct nvb_cdi_edits *into, const struct nvb_cdi_edits *from);
 

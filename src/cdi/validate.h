@@ -8,11 +8,34 @@
 /* The lowest version that SPEC's content needs ("0.3.0" … "1.1.0"); a constant. */
 const char *nvb_cdi_needed_version(const struct nvb_cdi_spec *spec);
 
-/* Whether VERSION is one that was published; NULL if not, else the constant of that spelling. */
+/* The constant for VERSION, which may be given in short ("0.5" is "0.5.0"), or NULL where no such
+ * version was published. */
 const char *nvb_cdi_known_version(const char *version);
 
 /* Compares two versions as strcmp() does, number by number. */
 int nvb_cdi_compare_versions(const char *a, const char *b);
+
+/* One rule that is broken. */
+struct nvb_cdi_fault {
+    char *
+        where; /* "devices[0].containerEdits.mounts[2].hostPath", or NULL where the place says it */
+    char *what;            /* the rule and what stands there instead; one line */
+    char *hint;            /* or NULL */
+    unsigned line, column; /* from 1, 0 where the specification was not read from a file */
+};
+
+struct nvb_cdi_faults NVB_VEC(struct nvb_cdi_fault);
+
+#define _cleanup_cdi_faults_ _cleanup_(nvb_cdi_faults_done)
+
+/* A file of a million faults is told about as well as one of a hundred. */
+#define NVB_CDI_MAX_FAULTS 100
+
+void nvb_cdi_faults_done(struct nvb_cdi_faults *faults);
+
+/* Appends the faults of SPEC, of which nvb_cdi_validate() tells the first, until there are
+ * NVB_CDI_MAX_FAULTS. */
+void nvb_cdi_find_faults(const struct nvb_cdi_spec *spec, struct nvb_cdi_faults *ret);
 
 /*
  * Checks names (vendor, class, device), required fields, doubles, permissions, hook names, absolute

@@ -1,0 +1,56 @@
+#include "cdi/hook.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/path.h"
+#include "base/trust.h"
+#include "hook/args.h"
+#include "hook/words.h"
+
+int nvb_cdi_find_hook(char **ret, struct nvb_error **err)
+{
+    static const char *const places[] = {
+        NVB_HOOK_NAME,
+        "../libexec/nvbind/" NVB_HOOK_NAME,
+    };
+    _cleanup_free_ char *self = NULL;
+    if (nvb_readlinkat(-1, "/proc/self/exe", &self) < 0)
+        return 1;
+    _cleanup_free_ char *folder = nvb_path_dir(self);
+    for (size_t i = 0; i < NVB_COUNT(places); i++) {
+        _cleanup_free_ char *path = nvb_strdupf("%s/%s", folder, places[i]);
+        _cleanup_free_ char *real = realpath(path, NULL);
+        if (!real || access(real, X_OK) < 0)
+            continue;
+        if (geteuid() == 0 && nvb_trust_check_path(real, 0, err) < 0)
+            return -1;
+        *ret = TAKE_PTR(real);
+        return 0;
+    }
+    return 1;
+}
+
+int nvb_cdi_hook_part(const char *name, unsigned *ret, struct nvb_error **err)
+{
+    static const struct {
+        const char *name;
+        unsigned parts;
+    } others[] = {
+        {"create-symlinks", NVB_HOOK_LINKS},
+        {"update-ldcache", NVB_HOOK_CACHE},
+        {"enable-cuda-compat", NVB_HOOK_COMPAT},
+        {"disable-device-node-modification", NVB_HOOK_PARAMS},
+        {"chmod", 0},
+        {"all", NVB_HOOK_ALL},
+    };
+    for (size_t i = 0; i < NVB_COUNT(others); i++) {
+        if (strcmp(others[i].name, name) == 0) {
+            *ret = others[i].parts;
+            return 0;
+        }
+    }
+    return nvb_hook_part_parse(name, ret, err);
+}

@@ -1,0 +1,435 @@
+/* nvbind cdi: writes and checks CDI specifications. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/nearest.h"
+#include "base/path.h"
+#include "cdi/build.h"
+#include "cdi/codec.h"
+#include "cdi/hook.h"
+#include "cli/cli.h"
+#include "cli/help.h"
+#include "data/doc.h"
+
+/* ---- generate ---------------------------------------------------------------------------------
+ */
+
+enum {
+    OPT_OUTPUT,
+    OPT_FORMAT,
+    OPT_NAMING,
+    OPT_VENDOR,
+    OPT_CLASS,
+    OPT_DRIVER_ROOT,
+    OPT_DEV_ROOT,
+    OPT_LIBRARIES,
+    OPT_CAPABILITIES,
+    OPT_DISABLE_HOOK,
+    OPT_HOOKLESS,
+    OPT_VERSION,
+    OPT_PARTIAL,
+    OPT_HELP,
+};
+
+/* Names and meanings are nvidia-ctk's where it has the option. */
+static const struct nvb_cli_option generate_options[] = {
+    [OPT_OUTPUT] = {"output", 0, "FILE", "write there instead of to standard output ('-')"},
+    [OPT_FORMAT] = {"format", 0, "json|yaml", "default: by the ending of FILE, else yaml"},
+    [OPT_NAMING] = {"device-name-strategy", 0, "index|uuid|type-index",
+                    "how devices are named; may be repeated (default: index and uuid)"},
+    [OPT_VENDOR] = {"vendor", 0, "NAME", "of the kind VENDOR/CLASS (default: nvidia.com)"},
+    [OPT_CLASS] = {"class", 0, "NAME", "of the kind VENDOR/CLASS (default: gpu)"},
+    [OPT_DRIVER_ROOT] = {"driver-root", 0, "DIR", "the driver's files alone are in DIR"},
+    [OPT_DEV_ROOT] = {"dev-root", 0, "DIR", "the device nodes alone are in DIR"},
+    [OPT_LIBRARIES] = {"library-search-path", 0, "DIR",
+                       "look there first, inside the driver root; may be repeated"},
+    [OPT_CAPABILITIES] =
+        {"capabilities", 0, "LIST",
+         "compute, compat32, graphics, utility, video, display, ngx, all (default)"},
+    [OPT_DISABLE_HOOK] = {"disable-hook", 0, "NAME",
+                          "leave out links, ldcache, cuda-compat or params; may be repeated"},
+    [OPT_HOOKLESS] = {"hookless", 0, NULL, "run nothing: mount libraries by the names they have"},
+    [OPT_VERSION] = {"cdi-version", 0, "auto|VERSION", "auto (default): the lowest that is needed"},
+    [OPT_PARTIAL] = {"partial", 0, NULL, "what is missing on this host is a warning"},
+    [OPT_HELP] = {"help", 'h', NULL, "show this help"},
+    {0},
+};
+
+static const char generate_text[] =
+    "Writes a CDI specification of this host's NVIDIA GPUs. Nothing is written when the host lacks\n"
+    "what a container needs.\n";
+
+struct generate {
+    struct nvb_host_options host;
+    struct nvb_cdi_build_options build;
+    struct nvb_strv library_folders;
+    struct nvb_strv disabled_hooks;
+    const char *output; /* NULL: standard output */
+    enum nvb_cdi_format format;
+};
+
+static void generate_done(struct generate *generate)
+{
+    nvb_strv_done(&generate->library_folders);
+    nvb_strv_done(&generate->disabled_hooks);
+}
+
+/* The values of a repeatable option, each of which may be a list with commas. */
+static void split_values(const struct nvb_cli_values *values, size_t index, struct nvb_strv *ret)
+{
+    nvb_vec_foreach (value, &values->values[index])
+        nvb_strv_split(ret, *value, ',');
+}
+
+static int read_format(const char *format, const char *output, enum nvb_cdi_format *ret,
+                       struct nvb_error **err)
+{
+    if (!format) {
+        int by_name = output ? nvb_cdi_format_of(output) : -1;
+        *ret = by_name < 0 ? NVB_CDI_YAML : (enum nvb_cdi_format)by_name;
+        return 0;
+    }
+    if (strcmp(format, "json") == 0)
+        *ret = NVB_CDI_JSON;
+    else if (strcmp(format, "yaml") == 0)
+        *ret = NVB_CDI_YAML;
+    else {
+        nvb_error_make(err, NVB_ERROR_USAGE, 0, "--format is '%s'", format);
+        return nvb_error_hint(err, "--format json, or yaml");
+    }
+    return 0;
+}
+
+static int read_naming(const struct nvb_cli_values *values, unsigned *ret, struct nvb_error **err)
+{
+    static const struct {
+        const char *word;
+        unsigned naming;
+    } words[] = {
+        {"index", NVB_CDI_BY_INDEX},
+        {"uuid", NVB_CDI_BY_UUID},
+        {"type-index", NVB_CDI_BY_TYPE_INDEX},
+    };
+    _cleanup_strv_ struct nvb_strv given = {0};
+    unsigned naming = 0;
+    split_values(values, OPT_NAMING, &given);
+    nvb_vec_foreach (word, &given) {
+        unsigned found = 0;
+        for (size_t i = 0; i < NVB_COUNT(words); i++)
+            found |= strcmp(words[i].word, *word) == 0 ? words[i].naming : 0;
+        if (!found) {
+            nvb_error_make(err, NVB_ERROR_USAGE, 0, "--device-name-strategy is '%s'", *word);
+            return nvb_error_hint(err, "--device-name-strategy index, uuid or type-index");
+        }
+        naming |= found;
+    }
+    *ret = naming;
+    return 0;
+}
+
+/* Refused here, before the host is looked at: a wrong word is wrong on every host. */
+static int check_words(const struct generate *generate, struct nvb_error **err)
+{
+    unsigned part;
+    nvb_vec_foreach (name, &generate->disabled_hooks) {
+        if (nvb_cdi_hook_part(*name, &part, err) < 0)
+            return -1;
+    }
+    nvb_vec_foreach (folder, &generate->library_folders) {
+        if (**folder != '/') {
+            nvb_error_make(err, NVB_ERROR_USAGE, 0,
+                           "--library-search-path is '%s', which is not absolute", *folder);
+            return nvb_error_hint(err, "name it as it is seen from the driver root");
+        }
+    }
+    if (generate->build.version && !nvb_cdi_known_version(generate->build.version)) {
+        nvb_error_make(err, NVB_ERROR_USAGE, 0, "--cdi-version is '%s'", generate->build.version);
+        return nvb_error_hint(err, "--cdi-version auto, or 0.3 to 0.8, 1.0 or 1.1");
+    }
+    if (generate->output && !*generate->output) {
+        nvb_error_make(err, NVB_ERROR_USAGE, 0, "--output is empty");
+        return nvb_error_hint(err, "--output /etc/cdi/nvidia.yaml, or '-' for standard output");
+    }
+    return 0;
+}
+
+static int read_generate(const struct nvb_cli *cli, const struct nvb_cli_values *values,
+                         struct generate *ret, struct nvb_error **err)
+{
+    if (values->rest_count) {
+        nvb_error_make(err, NVB_ERROR_USAGE, 0, "'%s' is no option", values->rest[0]);
+        return nvb_error_hint(err, "nvbind cdi generate --output /etc/cdi/nvidia.yaml");
+    }
+    const char *version = nvb_cli_value(values, OPT_VERSION);
+    const char *capabilities = nvb_cli_value(values, OPT_CAPABILITIES);
+    const char *driver_root = nvb_cli_value(values, OPT_DRIVER_ROOT);
+    const char *dev_root = nvb_cli_value(values, OPT_DEV_ROOT);
+    ret->output = nvb_cli_value(values, OPT_OUTPUT);
+    if (ret->output && strcmp(ret->output, "-") == 0)
+        ret->output = NULL;
+    split_values(values, OPT_LIBRARIES, &ret->library_folders);
+    split_values(values, OPT_DISABLE_HOOK, &ret->disabled_hooks);
+    ret->host = cli->host;
+    if (driver_root)
+        ret->host.driver_root = driver_root;
+    if (dev_root)
+        ret->host.dev_root = dev_root;
+    ret->build.vendor = nvb_cli_value(values, OPT_VENDOR);
+    ret->build.class = nvb_cli_value(values, OPT_CLASS);
+    ret->build.library_folders = &ret->library_folders;
+    ret->build.disabled_hooks = &ret->disabled_hooks;
+    ret->build.partial = values->values[OPT_PARTIAL].count > 0;
+    ret->build.version = version && strcmp(version, "auto") == 0 ? NULL : version;
+    if (read_format(nvb_cli_value(values, OPT_FORMAT), ret->output, &ret->format, err) < 0 ||
+        read_naming(values, &ret->build.naming, err) < 0)
+        return -1;
+    if (capabilities && nvb_capabilities_parse(capabilities, &ret->build.capabilities, err) < 0)
+        return -1;
+    return check_words(ret, err);
+}
+
+/* A hook that is not there, or that root cannot trust, is left out, and that is said. */
+static char *find_hook(struct nvb_notes *notes)
+{
+    _cleanup_error_ struct nvb_error *err = NULL;
+    char *hook = NULL;
+    int r = nvb_cdi_find_hook(&hook, &err);
+    if (r == 0)
+        return hook;
+    if (r < 0)
+        nvb_notes_add(notes, NVB_NOTE_WARNING, "nvbind-hook is left out: %s", err->message);
+    else
+        nvb_notes_add(notes, NVB_NOTE_WARNING, "nvbind-hook is not installed, and left out");
+    nvb_notes_hint(notes, "--hookless says that this is meant; programs that read "
+                          "'ldconfig -p' need the hook");
+    return NULL;
+}
+
+/* ---- writing it -------------------------------------------------------------------------------
+ */
+
+static int fail_output(const char *output, struct nvb_error **err, int errnum)
+{
+    if (err && !*err)
+        nvb_error_make(err, nvb_error_kind_of(errnum), errnum, "cannot write '%s'", output);
+    if (err && (*err)->kind == NVB_ERROR_PERMISSION && geteuid() != 0)
+        return nvb_error_hint(err, "write it as root: sudo nvbind cdi generate --output=%s",
+                              output);
+    _cleanup_free_ char *folder = nvb_path_dir(output);
+    return nvb_error_hint(err, "look at the folder: ls -ld %s; or --output to another one", folder);
+}
+
+/* To what is there and no file: a pipe, /dev/stdout. A rename would put a file in its place. */
+static int write_into(const char *output, const struct nvb_str *text, struct nvb_error **err)
+{
+    _cleanup_close_ int fd = open(output, O_WRONLY | O_NOCTTY | O_CLOEXEC);
+    int r = fd < 0 ? -errno : nvb_write_all(fd, text->data, text->len);
+    return r < 0 ? fail_output(output, err, -r) : 0;
+}
+
+static int write_output(const char *output, const struct nvb_str *text, struct nvb_error **err)
+{
+    struct stat st;
+    /* Engines of every user read it, whatever the umask of who writes it. */
+    mode_t old = umask(022);
+    _cleanup_free_ char *real = realpath(output, NULL); /* a link stays, and its file is replaced */
+    int r;
+    if (real && stat(real, &st) == 0 && !S_ISREG(st.st_mode)) {
+        r = S_ISDIR(st.st_mode) ? fail_output(output, err, EISDIR) : write_into(output, text, err);
+    } else {
+        _cleanup_free_ char *folder = nvb_path_dir(output);
+        r = nvb_file_make_folders(folder, 0755, err);
+        if (r == 0)
+            r = nvb_file_write(real ? real : output, text->data, text->len, 0644, err);
+        if (r < 0)
+            (void)fail_output(output, err, 0);
+    }
+    (void)umask(old);
+    return r;
+}
+
+static int generate(struct generate *generate, struct nvb_str *ret, struct nvb_notes *notes,
+                    struct nvb_error **err)
+{
+    _cleanup_host_ struct nvb_host host = NVB_HOST_INIT;
+    _cleanup_cdi_spec_ struct nvb_cdi_spec spec = {0};
+    if (nvb_host_open(&generate->host, &host, err) < 0 ||
+        nvb_cdi_build(&host, &generate->build, &spec, notes, err) < 0 ||
+        nvb_cdi_write(&spec, generate->format, ret, err) < 0)
+        return -1;
+    const char *output = generate->output;
+    if (!output)
+        return 0;
+    if (nvb_cdi_format_of(output) < 0 && !nvb_has_prefix(output, "/dev/"))
+        nvb_notes_add(notes, NVB_NOTE_WARNING,
+                      "engines read only files that end in .json or .yaml, not '%s'", output);
+    return write_output(output, ret, err);
+}
+
+static int main_generate(struct nvb_cli *cli, int argc, char **argv)
+{
+    _cleanup_error_ struct nvb_error *err = NULL;
+    _cleanup_cli_values_ struct nvb_cli_values values = {0};
+    _cleanup_(generate_done) struct generate options = {0};
+    _cleanup_notes_ struct nvb_notes notes = {0};
+    _cleanup_str_ struct nvb_str text = NVB_STR_INIT;
+    _cleanup_free_ char *hook = NULL;
+
+    if (nvb_cli_parse(generate_options, argc - 1, argv + 1, &values, &err) < 0)
+        return nvb_cli_fail(cli, err, NVB_EXIT_USAGE);
+    if (values.values[OPT_HELP].count)
+        return nvb_help_command(cli, "cdi generate [OPTIONS]", generate_text, generate_options);
+    if (read_generate(cli, &values, &options, &err) < 0)
+        return nvb_cli_fail(cli, err, nvb_cli_status_of(err));
+    if (values.values[OPT_HOOKLESS].count == 0)
+        options.build.hook = hook = find_hook(&notes);
+
+    int r = generate(&options, &text, &notes, &err);
+    nvb_cli_print_notes(cli, &notes);
+    if (r < 0)
+        return nvb_cli_fail(cli, err, nvb_cli_status_of(err));
+    return options.output ? NVB_EXIT_OK : nvb_cli_print(cli, text.data, text.len);
+}
+
+/* ---- validate ---------------------------------------------------------------------------------
+ */
+
+static const struct nvb_cli_option validate_options[] = {
+    {"help", 'h', NULL, "show this help"},
+    {0},
+};
+
+static const char validate_text[] =
+    "Checks CDI specifications of any vendor by the rules that engines apply, and prints every fault\n"
+    "as FILE:LINE:COLUMN: RULE. The exit status is 1 when there is one.\n";
+
+static void add_fault(struct nvb_str *out, const char *file, unsigned line, unsigned column,
+                      const char *what, const char *hint)
+{
+    nvb_str_addf(out, "%s:", file);
+    if (line)
+        nvb_str_addf(out, "%u:%u:", line, column);
+    nvb_str_addf(out, " %s", what);
+    if (hint)
+        nvb_str_addf(out, " (%s)", hint);
+    nvb_str_addc(out, '\n');
+}
+
+/* Appends what is to be said about FILE. Returns 0, 1 with faults, or -1 when it cannot be read. */
+static int check_file(const char *file, struct nvb_str *out, struct nvb_error **err)
+{
+    _cleanup_str_ struct nvb_str text = NVB_STR_INIT;
+    _cleanup_cdi_faults_ struct nvb_cdi_faults faults = {0};
+    _cleanup_error_ struct nvb_error *syntax = NULL;
+    int r = nvb_file_read_path(file, NVB_DOC_MAX_BYTES, &text, err);
+    if (r == 1)
+        return nvb_error_make(err, NVB_ERROR_USAGE, ENOENT, "cannot read '%s'", file);
+    if (r < 0)
+        return -1;
+    int format = nvb_cdi_format_of(file);
+    if (format < 0)
+        add_fault(out, file, 0, 0, "engines read only files that end in .json or .yaml", NULL);
+    if (nvb_cdi_check(text.data, text.len, format == NVB_CDI_JSON ? NVB_CDI_JSON : NVB_CDI_YAML,
+                      file, &faults, &syntax) < 0) {
+        add_fault(out, file, syntax->line, syntax->column, syntax->message, syntax->hint);
+        return 1;
+    }
+    nvb_vec_foreach (fault, &faults)
+        add_fault(out, file, fault->line, fault->column, fault->what, fault->hint);
+    if (faults.count == NVB_CDI_MAX_FAULTS)
+        nvb_str_addf(out, "%s: only the first %d faults are shown\n", file, NVB_CDI_MAX_FAULTS);
+    if (faults.count || format < 0)
+        return 1;
+    nvb_str_addf(out, "%s: valid\n", file);
+    return 0;
+}
+
+static int main_validate(struct nvb_cli *cli, int argc, char **argv)
+{
+    _cleanup_error_ struct nvb_error *err = NULL;
+    _cleanup_cli_values_ struct nvb_cli_values values = {0};
+    _cleanup_str_ struct nvb_str out = NVB_STR_INIT;
+    int status = NVB_EXIT_OK;
+
+    if (nvb_cli_parse(validate_options, argc - 1, argv + 1, &values, &err) < 0)
+        return nvb_cli_fail(cli, err, NVB_EXIT_USAGE);
+    if (values.values[0].count)
+        return nvb_help_command(cli, "cdi validate FILE...", validate_text, validate_options);
+    if (values.rest_count == 0) {
+        nvb_error_make(&err, NVB_ERROR_USAGE, 0, "no file to check");
+        nvb_error_hint(&err, "nvbind cdi validate /etc/cdi/nvidia.yaml");
+        return nvb_cli_fail(cli, err, NVB_EXIT_USAGE);
+    }
+    for (int i = 0; i < values.rest_count; i++) {
+        int r = check_file(values.rest[i], &out, &err);
+        if (r < 0) {
+            int failed = nvb_cli_fail(cli, err, nvb_cli_status_of(err));
+            status = failed > status ? failed : status;
+            nvb_error_free(err);
+            err = NULL;
+        } else if (r > status) {
+            status = NVB_EXIT_FOUND;
+        }
+    }
+    int printed = out.len ? nvb_cli_print(cli, out.data, out.len) : NVB_EXIT_OK;
+    return printed > status ? printed : status;
+}
+
+/* ---- the command ------------------------------------------------------------------------------
+ */
+
+const struct nvb_command nvb_cdi_commands[] = {
+    {
+        .name = "generate",
+        .summary = "write a specification of this host's GPUs",
+        .main = main_generate,
+        .options = generate_options,
+    },
+    {
+        .name = "validate",
+        .summary = "check specifications of any vendor",
+        .main = main_validate,
+        .options = validate_options,
+        .operand = "FILE",
+    },
+    {0},
+};
+
+static int show_help(const struct nvb_cli *cli)
+{
+    _cleanup_str_ struct nvb_str text = NVB_STR_INIT;
+    nvb_str_add(&text, "Container Device Interface: files by which engines bring GPUs into "
+                       "containers.\n\ncommands:\n");
+    for (const struct nvb_command *command = nvb_cdi_commands; command->name; command++)
+        nvb_str_addf(&text, "  %-10s %s\n", command->name, command->summary);
+    nvb_str_add(&text, "\nnvbind cdi COMMAND --help shows the options of each.\n");
+    return nvb_help_command(cli, "cdi COMMAND ...", text.data, NULL);
+}
+
+int nvb_cmd_cdi(struct nvb_cli *cli, int argc, char **argv)
+{
+    _cleanup_error_ struct nvb_error *err = NULL;
+    const char *word = argc > 1 ? argv[1] : NULL;
+    if (word && (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0))
+        return show_help(cli);
+    const struct nvb_command *command = word ? nvb_command_find(nvb_cdi_commands, word) : NULL;
+    if (command)
+        return command->main(cli, argc - 1, argv + 1);
+    if (!word) {
+        nvb_error_make(&err, NVB_ERROR_USAGE, 0, "cdi wants a command");
+        nvb_error_hint(&err, "nvbind cdi generate, or validate");
+        return nvb_cli_fail(cli, err, NVB_EXIT_USAGE);
+    }
+    _cleanup_free_ const char **names = nvb_command_names(nvb_cdi_commands);
+    const char *near = nvb_nearest(word, names);
+    nvb_error_make(&err, NVB_ERROR_USAGE, 0, "cdi has no command '%s'", word);
+    if (near)
+        nvb_error_hint(&err, "did you mean %s?", near);
+    else
+        nvb_error_hint(&err, "nvbind cdi --help");
+    return nvb_cli_fail(cli, err, NVB_EXIT_USAGE);
+}
