@@ -81,7 +81,7 @@ static int open_dev(struct hook_root *root)
     struct stat st, host;
     struct statfs fs;
     if (root->dev_fd == -2)
-        return -EXDEV;
+        return -ENODEV;
     if (root->dev_fd >= 0)
         return 0;
     root->dev_fd = -2;
@@ -93,30 +93,45 @@ static int open_dev(struct hook_root *root)
         return -errno;
     if ((unsigned long)fs.f_type != TMPFS_MAGIC ||
         (stat("/dev", &host) == 0 && host.st_dev == st.st_dev))
-        return -EXDEV;
+        return -ENODEV;
     root->dev_fd = TAKE_FD(fd);
     return 0;
 }
 
-/* Opens PATH below the descriptor that is responsible for it; LOOK wants no writable copy. */
+static bool is_in_dev(const char *path)
+{
+    return strcmp(path, "/dev") == 0 || nvb_has_prefix(path, "/dev/");
+}
+
+/* Opens PATH, to be looked at, below the descriptor that is responsible for it. */
+static int open_below(struct hook_root *root, const char *path, int flags)
+{
+    unsigned resolve = NVB_RESOLVE_NO_XDEV | root->resolve;
+    if (!is_in_dev(path))
+        return nvb_path_open_in(root->fd, path, flags, 0, resolve);
+    int r = open_dev(root);
+    if (r < 0)
+        return r;
+    return nvb_path_open_in(root->dev_fd, path[4] ? path + 4 : "/", flags, 0,
+                            resolve | NVB_RESOLVE_NO_SYMLINKS);
+}
+
+/* The folder PATH; LOOK wants no writable copy. */
 static int open_folder(struct hook_root *root, const char *path, bool look)
 {
-    bool in_dev = strcmp(path, "/dev") == 0 || nvb_has_prefix(path, "/dev/");
-    unsigned resolve = NVB_RESOLVE_NO_XDEV | root->resolve;
-    if (in_dev) {
-        int r = open_dev(root);
-        if (r < 0)
-            return r;
-        path = path[4] ? path + 4 : "/";
-        return nvb_path_open_in(root->dev_fd, path, O_PATH | O_DIRECTORY, 0,
-                                resolve | NVB_RESOLVE_NO_SYMLINKS);
-    }
-    int fd = nvb_path_open_in(root->fd, path, O_PATH | O_DIRECTORY, 0, resolve);
-    if (fd < 0 || look || root->write_fd == root->fd)
+    int fd = open_below(root, path, O_PATH | O_DIRECTORY);
+    if (fd < 0 || look || is_in_dev(path) || root->write_fd == root->fd)
         return fd;
     /* It is on the root's own mount, as the container sees it; now the same place in the copy. */
     (void)close(fd);
-    return nvb_path_open_in(root->write_fd, path, O_PATH | O_DIRECTORY, 0, resolve);
+    return nvb_path_open_in(root->write_fd, path, O_PATH | O_DIRECTORY, 0,
+                            NVB_RESOLVE_NO_XDEV | root->resolve);
+}
+
+bool hook_root_has(struct hook_root *root, const char *path)
+{
+    _cleanup_close_ int fd = open_below(root, path, O_PATH | O_NOFOLLOW);
+    return fd >= 0 || fd == -EXDEV;
 }
 
 int hook_root_look(struct hook_root *root, const char *path, int *ret_fd)
@@ -246,6 +261,8 @@ const char *hook_reason(int r)
     case EXDEV:
     case EBUSY:
         return "another mount covers it (a volume?)";
+    case ENODEV:
+        return "it is not a /dev of the container's own";
     case EEXIST:
         return "something that is not a link is there";
     case EINVAL:

@@ -43,6 +43,9 @@ int hook_root_look(struct hook_root *root, const char *path, int *ret_fd);
 /* The same folder, to be written to; with MAKE, missing ones are made (0755). */
 int hook_root_enter(struct hook_root *root, const char *path, bool make, int *ret_fd);
 
+/* Whether something is at PATH, be it a mount of its own (rootless engines mount device nodes). */
+bool hook_root_has(struct hook_root *root, const char *path);
+
 /*
  * Opens the regular file NAME of the folder DIR for reading, without following a link and without
  * waiting. -EINVAL: it is something else; -EXDEV: it is a mount of its own.
