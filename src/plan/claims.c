@@ -193,9 +193,7 @@ size_t nvb_claims_filter(const struct nvb_claims *claims, struct nvb_cdi_edits *
 {
     struct nvb_cdi_edits dropped = {0};
     size_t kept = 0;
-    size_t before = edits->env.count;
     filter_environment(claims, &edits->env);
-    size_t taken = before - edits->env.count;
     nvb_vec_foreach (node, &edits->nodes) {
         const char *source = node->host_path ? node->host_path : node->path;
         if (has_path(&claims->devices, source) || has_path(&claims->places, node->path) ||
@@ -214,7 +212,7 @@ size_t nvb_claims_filter(const struct nvb_claims *claims, struct nvb_cdi_edits *
             edits->mounts.items[kept++] = *mount;
     }
     edits->mounts.count = kept;
-    taken += dropped.nodes.count + dropped.mounts.count;
+    size_t taken = dropped.nodes.count + dropped.mounts.count;
     nvb_cdi_edits_done(&dropped);
     return taken;
 }

@@ -26,7 +26,8 @@ void nvb_claims_read(const struct nvb_plan_line *line, unsigned engine_version,
                      struct nvb_claims *ret);
 void nvb_claims_done(struct nvb_claims *claims);
 
-/* Takes out of EDITS what CLAIMS already has. Returns how many were taken out. */
+/* Takes out of EDITS what CLAIMS already has. Returns how many nodes and
+ * mounts were taken out. */
 size_t nvb_claims_filter(const struct nvb_claims *claims, struct nvb_cdi_edits *edits);
 
 /* Whether WORD is the name of a CDI device: VENDOR/CLASS=NAME. */

@@ -357,6 +357,16 @@ static bool may_use_folder(const struct state *s)
            !nvb_plan_is_remote(s->plan, s->input->environment);
 }
 
+/* Whether a node is to appear under another path than it has. Engines cannot do that by CDI without
+ * root (Podman 5.4 to 6.1); by --device they can. */
+static bool moves_nodes(const struct state *s)
+{
+    nvb_vec_foreach (node, &s->plan->edits.nodes)
+        if (node->host_path && strcmp(node->host_path, node->path) != 0)
+            return s->input->user->uid != 0;
+    return false;
+}
+
 static void note_outliving(const struct state *s)
 {
     if (s->plan->mode == NVB_PLAN_CDI && s->plan->spec.path)
@@ -374,8 +384,9 @@ static int settle_mode(struct state *s, struct nvb_error **err)
     const enum nvb_request_cdi cdi = s->input->request->cdi;
     const bool outlives = nvb_plan_outlives(s->plan);
     /* What the user's words bring already is easier left out of a command line than of a file. */
-    const bool wanted = cdi == NVB_CDI_INSIST ||
-                        (cdi == NVB_CDI_AUTO && !outlives && s->claimed == 0 && !s->wish.own_nodes);
+    const bool wanted =
+        cdi == NVB_CDI_INSIST || (cdi == NVB_CDI_AUTO && !outlives && s->claimed == 0 &&
+                                  !s->wish.own_nodes && !moves_nodes(s));
     _cleanup_free_ char *runtime = NULL;
     int r = 1;
     if (wanted && may_use_folder(s)) {
