@@ -100,7 +100,7 @@ static void offer_commands(struct nvb_completion *c)
 }
 
 /* The help spells what the user is to fill in with capitals; everything else is a word as it is. */
-static bool is_placeholder(const char *text)
+static bool is_for_the_user(const char *text)
 {
     return strpbrk(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != NULL;
 }
@@ -117,7 +117,7 @@ static void offer_one(struct nvb_completion *c, const char *spec)
         offer_capabilities(c);
     else if (strcmp(spec, "COMMAND") == 0)
         offer_commands(c);
-    else if (!is_placeholder(spec))
+    else if (!is_for_the_user(spec))
         nvb_completion_offer(c, spec, NULL);
 }
 
