@@ -110,10 +110,26 @@ void nvb_cdi_faults_done(struct nvb_cdi_faults *faults)
     nvb_vec_release(faults);
 }
 
+/* How deep edits lie: devices[0].containerEdits.hooks[0].env[0]. */
+#define MAX_STEPS 4
+
+struct step {
+    const char *name;
+    ptrdiff_t item; /* of a list; -1 for an object */
+};
+
 struct checker {
     struct nvb_cdi_faults *faults;
-    struct nvb_str where; /* of what is being checked */
+    struct step steps[MAX_STEPS]; /* to what is being checked; they become text for a fault alone */
+    unsigned depth;
 };
+
+static void add_step(struct nvb_str *where, const struct step *step)
+{
+    nvb_str_addf(where, "%s%s", where->len ? "." : "", step->name);
+    if (step->item >= 0)
+        nvb_str_addf(where, "[%td]", step->item);
+}
 
 /* A fault of the field NAME (or of the object itself: NULL). */
 static void __attribute__((format(printf, 3, 4)))
@@ -126,21 +142,25 @@ add_fault(struct checker *c, const char *name, const char *format, ...)
     va_start(args, format);
     nvb_str_addv(&what, format, args);
     va_end(args);
+    struct nvb_str where = NVB_STR_INIT;
+    for (unsigned i = 0; i < c->depth; i++)
+        add_step(&where, &c->steps[i]);
+    if (name)
+        add_step(&where, &(struct step){name, -1});
     struct nvb_cdi_fault *fault = nvb_vec_add(c->faults);
-    const char *dot = name && c->where.len ? "." : "";
-    fault->where = nvb_strdupf("%s%s%s", c->where.data, dot, name ? name : "");
+    fault->where = nvb_str_steal(&where);
     fault->what = nvb_str_steal(&what);
 }
 
-/* Goes down into ITEM of the list NAME (or the object NAME: -1); ends by nvb_str_truncate() to what
- * it returns. */
-static size_t enter(struct checker *c, const char *name, ptrdiff_t item)
+/* Goes down into ITEM of the list NAME (-1: the object NAME), until leave(). */
+static void enter(struct checker *c, const char *name, ptrdiff_t item)
 {
-    size_t before = c->where.len;
-    nvb_str_addf(&c->where, "%s%s", before ? "." : "", name);
-    if (item >= 0)
-        nvb_str_addf(&c->where, "[%td]", item);
-    return before;
+    c->steps[c->depth++] = (struct step){name, item};
+}
+
+static void leave(struct checker *c)
+{
+    c->depth--;
 }
 
 static bool check_there(struct checker *c, const char *name, const char *text)
@@ -163,9 +183,9 @@ static void check_env(struct checker *c, const struct nvb_strv *env)
         const char *equals = strchr(*item, '=');
         if (equals && equals != *item)
             continue;
-        size_t before = enter(c, "env", item - env->items);
+        enter(c, "env", item - env->items);
         add_fault(c, NULL, "'%s' must be NAME=value", *item);
-        nvb_str_truncate(&c->where, before);
+        leave(c);
     }
 }
 
@@ -252,20 +272,20 @@ static void check_nets(struct checker *c, const struct nvb_cdi_nets *nets)
     find_doubles(&nets->items->container_name, sizeof(*nets->items), count, name_twice);
     for (size_t i = 0; i < count; i++) {
         const struct nvb_cdi_net *net = &nets->items[i];
-        size_t before = enter(c, "netDevices", (ptrdiff_t)i);
+        enter(c, "netDevices", (ptrdiff_t)i);
         (void)check_there(c, "hostInterfaceName", net->host_name);
         (void)check_there(c, "name", net->container_name);
         if (host_twice[i])
             add_fault(c, "hostInterfaceName", "'%s' is here a second time", net->host_name);
         if (name_twice[i])
             add_fault(c, "name", "'%s' is here a second time", net->container_name);
-        nvb_str_truncate(&c->where, before);
+        leave(c);
     }
 }
 
 static void check_rdt(struct checker *c, const struct nvb_cdi_rdt *rdt, const char *version)
 {
-    size_t before = enter(c, "intelRdt", -1);
+    enter(c, "intelRdt", -1);
     const char *id = rdt->clos_id;
     if (id && strcmp(id, "/") != 0 &&
         (strlen(id) >= 4096 || strcmp(id, ".") == 0 || strcmp(id, "..") == 0 || strpbrk(id, "/\n")))
@@ -277,32 +297,32 @@ static void check_rdt(struct checker *c, const struct nvb_cdi_rdt *rdt, const ch
     if (lost && rdt->enable_mbm >= 0)
         add_fault(c, "enableMBM",
                   "'enableMBM' is no longer there in 1.1.0; it is enableMonitoring");
-    nvb_str_truncate(&c->where, before);
+    leave(c);
 }
 
 static void check_edits(struct checker *c, const struct nvb_cdi_edits *edits, const char *version)
 {
-    size_t outer = enter(c, "containerEdits", -1);
+    enter(c, "containerEdits", -1);
     check_env(c, &edits->env);
     nvb_vec_foreach (node, &edits->nodes) {
-        size_t before = enter(c, "deviceNodes", node - edits->nodes.items);
+        enter(c, "deviceNodes", node - edits->nodes.items);
         check_node(c, node);
-        nvb_str_truncate(&c->where, before);
+        leave(c);
     }
     check_nets(c, &edits->nets);
     nvb_vec_foreach (hook, &edits->hooks) {
-        size_t before = enter(c, "hooks", hook - edits->hooks.items);
+        enter(c, "hooks", hook - edits->hooks.items);
         check_hook(c, hook);
-        nvb_str_truncate(&c->where, before);
+        leave(c);
     }
     nvb_vec_foreach (mount, &edits->mounts) {
-        size_t before = enter(c, "mounts", mount - edits->mounts.items);
+        enter(c, "mounts", mount - edits->mounts.items);
         check_mount(c, mount);
-        nvb_str_truncate(&c->where, before);
+        leave(c);
     }
     if (edits->rdt)
         check_rdt(c, edits->rdt, version);
-    nvb_str_truncate(&c->where, outer);
+    leave(c);
 }
 
 static void check_annotations(struct checker *c, const struct nvb_cdi_annotations *annotations)
@@ -399,21 +419,20 @@ static void check_devices(struct checker *c, const struct nvb_cdi_spec *spec)
     _cleanup_free_ bool *twice = nvb_calloc(devices->count, sizeof(bool));
     find_doubles(&devices->items->name, sizeof(*devices->items), devices->count, twice);
     for (size_t i = 0; i < devices->count; i++) {
-        size_t before = enter(c, "devices", (ptrdiff_t)i);
+        enter(c, "devices", (ptrdiff_t)i);
         check_device(c, &devices->items[i], twice[i], spec->version);
-        nvb_str_truncate(&c->where, before);
+        leave(c);
     }
 }
 
 void nvb_cdi_find_faults(const struct nvb_cdi_spec *spec, struct nvb_cdi_faults *ret)
 {
-    struct checker c = {.faults = ret, .where = NVB_STR_INIT};
+    struct checker c = {.faults = ret};
     check_version(&c, spec);
     check_kind(&c, spec->kind);
     check_annotations(&c, &spec->annotations);
     check_devices(&c, spec);
     check_edits(&c, &spec->edits, spec->version);
-    nvb_str_done(&c.where);
 }
 
 int nvb_cdi_validate(const struct nvb_cdi_spec *spec, struct nvb_error **err)

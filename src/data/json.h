@@ -33,13 +33,4 @@ enum nvb_json_style {
 int nvb_json_write(const struct nvb_doc *doc, enum nvb_json_style style, struct nvb_str *ret,
                    struct nvb_error **err);
 
-/*
- * Appends TEXT in double quotes, escaped so that it is the same string in JSON and in YAML.
- * Returns 0, or -1 when it is not UTF-8; *ret is then as it was.
- */
-int nvb_json_add_quoted(struct nvb_str *ret, const char *text);
-
-/* Appends a finite VALUE in the fewest digits that are read back as the same number. */
-void nvb_json_add_real(struct nvb_str *ret, double value);
-
 #endif

@@ -30,4 +30,7 @@ int nvb_yaml_write(const struct nvb_doc *doc, struct nvb_str *ret, struct nvb_er
  */
 void nvb_yaml_resolve(const char *text, struct nvb_doc *doc);
 
+/* Whether plain TEXT is one of the words that are a null, a truth value or a number ("yes"). */
+bool nvb_yaml_is_word(const char *text);
+
 #endif

@@ -121,6 +121,19 @@ static bool resolve_number(const char *text, struct nvb_doc *doc)
     return true;
 }
 
+bool nvb_yaml_is_word(const char *text)
+{
+    static const char *const *const lists[] = {null_words, true_words,      false_words,
+                                               inf_words,  minus_inf_words, nan_words};
+    if (strlen(text) > strlen("false"))
+        return false; /* as nearly everything is */
+    for (size_t i = 0; i < NVB_COUNT(lists); i++) {
+        if (is_one_of(text, lists[i]))
+            return true;
+    }
+    return false;
+}
+
 static bool resolve_word(const char *text, struct nvb_doc *doc)
 {
     if (is_one_of(text, null_words))
