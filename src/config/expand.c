@@ -35,11 +35,12 @@ const char *nvb_environment_find(const char *const *environment, const char *nam
     return NULL;
 }
 
-bool nvb_expand_is_needed(const char *text)
+bool nvb_expand_has_variable(const char *text)
 {
-    for (const char *p = strchr(text, '$'); p; p = strchr(p + 1, '$')) {
-        if (p[1] == '$' || p[1] == '{' || is_name_start(p[1]))
+    for (const char *p = strchr(text, '$'); p; p = strchr(p, '$')) {
+        if (p[1] == '{' || is_name_start(p[1]))
             return true;
+        p += p[1] == '$' ? 2 : 1;
     }
     return false;
 }

@@ -20,8 +20,8 @@
 /* The value of NAME (LEN bytes) in ENVIRONMENT ("NAME=VALUE" …, NULL), borrowed, or NULL. */
 const char *nvb_environment_find(const char *const *environment, const char *name, size_t len);
 
-/* True where TEXT holds something to expand ("$$" included). */
-bool nvb_expand_is_needed(const char *text);
+/* True where TEXT takes something from a variable. */
+bool nvb_expand_has_variable(const char *text);
 
 /* Checks the form alone. Returns 0, or -1 with a configuration error that has no place. */
 int nvb_expand_check(const char *text, struct nvb_error **err);

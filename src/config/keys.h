@@ -44,12 +44,11 @@ struct nvb_key {
     /* A fault of one text ("is not an absolute path"), a constant, or NULL. NAME is the variable's
      * in a NVB_KEY_MAP, else NULL. Not called for what holds an expansion; NULL: any text. */
     const char *(*find_fault)(const char *name, const char *text);
-    const char *variable; /* the environment variable that sets it (lists: by commas), or NULL */
-    const char *
-        default_value; /* of NVB_KEY_TEXT the text, of NVB_KEY_BOOL "true" or "false"; NULL: none */
-    const char *example; /* as TOML writes it: in hints and in the file that "init" makes */
-    const char *summary; /* one sentence */
-    const char *text;    /* more sentences, or NULL */
+    const char *variable; /* the environment variable that sets it (lists: by commas); or NULL */
+    const char *default_value; /* a TEXT's text, a BOOL's "true" or "false"; NULL: none */
+    const char *example;       /* as TOML writes it; of a MAP, one line of it */
+    const char *summary;       /* one sentence */
+    const char *text;          /* more sentences, or NULL */
 };
 
 struct nvb_key_table {

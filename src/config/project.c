@@ -110,7 +110,7 @@ static void check_variables(const struct nvb_key *key, const struct nvb_key_valu
             add_fault(faults, &item->place,
                       nvb_strdupf("%s.%s needs trust, as LD_*, NVIDIA_* and PATH do", key->name,
                                   item->name));
-        else if (nvb_expand_is_needed(item->text))
+        else if (nvb_expand_has_variable(item->text))
             add_fault(faults, &item->place,
                       nvb_strdupf("%s.%s takes a variable of yours, which needs trust", key->name,
                                   item->name));

@@ -57,19 +57,34 @@ static const char *last_part(const char *name)
     return dot ? dot + 1 : name;
 }
 
+/* A scalar as a string of it would be written, or NULL. */
+static char *quote_scalar(const struct nvb_doc *doc)
+{
+    if (doc->type == NVB_DOC_BOOL)
+        return nvb_strdup(doc->boolean ? "\"true\"" : "\"false\"");
+    if (doc->type == NVB_DOC_INT)
+        return nvb_strdupf("\"%lld\"", (long long)doc->integer);
+    return doc->type == NVB_DOC_TIME ? nvb_strdupf("\"%s\"", doc->text) : NULL;
+}
+
 static void add_wrong_type(struct reader *r, const struct nvb_key *key, const struct nvb_doc *doc)
 {
     _cleanup_free_ char *found = describe(doc);
     struct nvb_error **fault = add_fault(r, doc->line, doc->column, "%s is %s; it takes %s",
                                          key->name, found, nvb_key_type_name(key->type));
-    if (key->example)
+    _cleanup_free_ char *quoted = key->type == NVB_KEY_TEXT ? quote_scalar(doc) : NULL;
+    if (key->type == NVB_KEY_MAP)
+        (void)nvb_error_hint(fault, "[%s]", key->name);
+    else if (quoted)
+        (void)nvb_error_hint(fault, "%s = %s", last_part(key->name), quoted);
+    else
         (void)nvb_error_hint(fault, "%s = %s", last_part(key->name), key->example);
 }
 
 static void join_words(struct nvb_str *s, const char *const *words)
 {
     for (size_t i = 0; words[i]; i++)
-        nvb_str_addf(s, "%s%s", i == 0 ? "" : words[i + 1] ? ", " : " or ", words[i]);
+        nvb_str_addf(s, "%s%s", i ? ", " : "", words[i]);
 }
 
 static bool has_word(const char *const *words, const char *text)
@@ -86,7 +101,7 @@ static int check_text(const struct nvb_key *key, const char *name, const char *t
                       struct nvb_error **err)
 {
     if (key->expands && nvb_expand_check(text, err) < 0)
-        return nvb_error_prefix(err, "%s", name ? name : key->name);
+        return nvb_error_prefix(err, "%s%s%s", key->name, name ? "." : "", name ? name : "");
     if (key->words && !has_word(key->words, text)) {
         _cleanup_str_ struct nvb_str words = NVB_STR_INIT;
         join_words(&words, key->words);
@@ -96,7 +111,7 @@ static int check_text(const struct nvb_key *key, const char *name, const char *t
         return near ? nvb_error_hint(err, "did you mean '%s'?", near) : -1;
     }
     /* The name of a variable is checked in any case; of a text to be expanded nothing is known. */
-    if (key->find_fault && (name || !key->expands || !nvb_expand_is_needed(text))) {
+    if (key->find_fault && (name || !key->expands || !nvb_expand_has_variable(text))) {
         const char *fault = key->find_fault(name, text);
         if (fault)
             return nvb_error_make(err, NVB_ERROR_CONFIG, 0, "%s: '%s' %s", key->name,
@@ -116,8 +131,9 @@ static bool read_item(struct reader *r, const struct nvb_key *key,
         struct nvb_error **fault =
             add_fault(r, doc->line, doc->column, "%s%s%s is %s; it takes a string", key->name,
                       name ? "." : "", name ? name : "", found);
-        if (!name)
-            (void)nvb_error_hint(fault, "%s = %s", last_part(key->name), key->example);
+        _cleanup_free_ char *quoted = quote_scalar(doc);
+        if (quoted)
+            (void)nvb_error_hint(fault, "%s%s%s", name ? name : "", name ? " = " : "", quoted);
         return false;
     }
     _cleanup_error_ struct nvb_error *err = NULL;

@@ -3,7 +3,7 @@
 
 #include "base/str.h"
 #include "config/layers.h"
-#include "data/json.h"
+#include "data/utf8.h"
 
 static size_t section_length(const struct nvb_key *key)
 {
@@ -31,14 +31,28 @@ static void add_heading(struct nvb_str *s, size_t index)
     nvb_str_addf(s, "%s[%.*s]\n", s->len ? "\n" : "", (int)section_length(key), key->name);
 }
 
-/* What was read from TOML is UTF-8; a variable of the environment may be any bytes. */
+/* Appends TEXT as a basic string of TOML. What was read from a file is UTF-8; a variable of the
+ * environment may be any bytes, and those that are not are shown as '?'. */
 static void add_quoted(struct nvb_str *s, const char *text)
 {
-    if (nvb_json_add_quoted(s, text) == 0)
-        return;
+    size_t left = strlen(text);
     nvb_str_addc(s, '"');
-    for (; *text; text++)
-        nvb_str_addc(s, *text >= 0x20 && *text < 0x7f && !strchr("\"\\", *text) ? *text : '?');
+    while (left > 0) {
+        uint32_t code;
+        size_t n = nvb_utf8_read(text, left, &code);
+        if (n == 0)
+            nvb_str_addc(s, '?');
+        else if (code == '"' || code == '\\')
+            nvb_str_addf(s, "\\%c", (char)code);
+        else if (code == '\n' || code == '\t')
+            nvb_str_add(s, code == '\n' ? "\\n" : "\\t");
+        else if (code < 0x20 || (code >= 0x7f && code < 0xa0))
+            nvb_str_addf(s, "\\u%04x", (unsigned)code);
+        else
+            nvb_str_addn(s, text, n);
+        text += n ? n : 1;
+        left -= n ? n : 1;
+    }
     nvb_str_addc(s, '"');
 }
 
@@ -124,12 +138,10 @@ static void put_origin(struct nvb_doc *doc, const struct nvb_place *place, unsig
 {
     nvb_doc_put_text(doc, "layer", nvb_config_layer_name((enum nvb_config_layer)layer));
     nvb_doc_put_text(doc, "file", place->line ? place->file : NULL);
-    if (place->line) {
-        nvb_doc_put_int(doc, "line", place->line);
-        nvb_doc_put_int(doc, "column", place->column);
-    } else {
-        nvb_doc_put_text(doc, "variable", place->file);
-    }
+    struct nvb_doc *line = nvb_doc_put(doc, "line");
+    if (place->line)
+        nvb_doc_set_int(line, place->line);
+    nvb_doc_put_text(doc, "variable", place->line ? NULL : place->file);
 }
 
 static void put_map(struct nvb_doc *doc, const struct nvb_key_items *items, bool with_origin)
@@ -212,6 +224,10 @@ static void add_comment(struct nvb_str *s, const char *text)
 
 static void add_example(struct nvb_str *s, const struct nvb_key *key)
 {
+    if (key->type == NVB_KEY_MAP) {
+        nvb_str_addf(s, "# [%s]\n# %s\n", key->name, key->example);
+        return;
+    }
     nvb_str_addf(s, "# %s = ", own_name(key));
     if (key->type == NVB_KEY_TEXT && key->default_value)
         add_quoted(s, key->default_value);
