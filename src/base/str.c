@@ -63,14 +63,20 @@ void nvb_str_addc(struct nvb_str *s, char c)
 
 void nvb_str_addv(struct nvb_str *s, const char *format, va_list args)
 {
+    size_t room = s->cap > 0 ? s->cap - s->len : 0;
     va_list again;
+
     va_copy(again, args);
-    int n = vsnprintf(NULL, 0, format, args);
-    if (n > 0) {
+    /* Most texts fit into what is left, and formatting is the dear part. */
+    int n = vsnprintf(room > 0 ? s->data + s->len : NULL, room, format, args);
+    if (n > 0 && (size_t)n >= room) {
         nvb_str_grow(s, (size_t)n);
-        (void)vsnprintf(s->data + s->len, (size_t)n + 1, format, again);
-        s->len += (size_t)n;
+        n = vsnprintf(s->data + s->len, (size_t)n + 1, format, again);
     }
+    if (n > 0)
+        s->len += (size_t)n;
+    else if (room > 0)
+        s->data[s->len] = '\0';
     va_end(again);
 }
 
