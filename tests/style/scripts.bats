@@ -31,9 +31,3 @@ files() {
     echo "$output" | head -50
     [ "$status" -eq 0 ]
 }
-
-@test "no source file is longer than 500 lines" {
-    long=$(files 'src/*.c' 'src/*.h' | xargs -d '\n' wc -l | awk '$2 != "total" && $1 > 500')
-    echo "$long"
-    [ -z "$long" ]
-}
