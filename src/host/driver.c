@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <string.h>
 
 #include "host/driver_search.h"
@@ -45,6 +46,24 @@ bool nvb_driver_file_is_wanted(const struct nvb_driver_file *file, unsigned capa
 {
     return (file->capabilities & capabilities) != 0 &&
            (!file->is_32bit || (capabilities & NVB_CAP_COMPAT32));
+}
+
+void nvb_driver_search_leave_out(struct nvb_driver_search *search, const char *path,
+                                 const char *why)
+{
+    _cleanup_free_ char *name = nvb_root_outside(&search->host->driver, path);
+    nvb_notes_add(search->notes, NVB_NOTE_WARNING, "'%s' is left out: %s", name, why);
+}
+
+struct nvb_folder *nvb_driver_search_folder(struct nvb_driver_search *search, const char *path,
+                                            size_t len)
+{
+    size_t known = search->folders.list.count;
+    struct nvb_folder *folder = nvb_folders_get(&search->folders, path, len);
+    bool is_new = search->folders.list.count > known;
+    if (is_new && folder->fd < 0 && folder->fd != -ENOENT && folder->fd != -ENOTDIR)
+        nvb_driver_search_leave_out(search, folder->path, strerror(-folder->fd));
+    return folder;
 }
 
 char *nvb_driver_search_expand(const struct nvb_driver_search *search, const char *text,

@@ -28,12 +28,6 @@
 /* Nothing shorter is an ELF file. */
 #define LIBRARY_MIN_SIZE 64
 
-static void leave_out(struct nvb_driver_search *search, const char *path, const char *why)
-{
-    _cleanup_free_ char *name = nvb_root_outside(&search->host->driver, path);
-    nvb_notes_add(search->notes, NVB_NOTE_WARNING, "'%s' is left out: %s", name, why);
-}
-
 /* The stem of a file's NAME, by its length: all before ".so". */
 static size_t stem_len_of(const char *name)
 {
@@ -115,7 +109,7 @@ static void read_library(struct nvb_driver_search *search, const struct nvb_driv
     _cleanup_close_ int fd = folder ? openat(folder->fd, name, flags)
                                     : nvb_root_openat(&search->host->driver, *real, flags);
     if (fd < 0) {
-        leave_out(search, *real, strerror(folder ? errno : -fd));
+        nvb_driver_search_leave_out(search, *real, strerror(folder ? errno : -fd));
         return;
     }
     /* The cache tells SONAMEs of both classes; which of them is this one's, only the file tells. */
@@ -125,7 +119,7 @@ static void read_library(struct nvb_driver_search *search, const struct nvb_driv
     const char *why = NULL;
     int r = nvb_elf_read(fd, want_soname, &elf, &why);
     if (r != 0) {
-        leave_out(search, *real, r < 0 ? strerror(-r) : why);
+        nvb_driver_search_leave_out(search, *real, r < 0 ? strerror(-r) : why);
         return;
     }
     _cleanup_free_ char *own = elf.soname;
@@ -137,7 +131,7 @@ static void read_library(struct nvb_driver_search *search, const struct nvb_driv
     if (!soname && !want_soname) {
         r = nvb_elf_read(fd, true, &elf, &why);
         if (r != 0) {
-            leave_out(search, *real, r < 0 ? strerror(-r) : why);
+            nvb_driver_search_leave_out(search, *real, r < 0 ? strerror(-r) : why);
             return;
         }
         own = elf.soname;
@@ -168,20 +162,20 @@ static bool try_name(struct nvb_driver_search *search, struct nvb_folder *folder
     _cleanup_free_ char *real = NULL;
     int r = nvb_folder_look(&search->folders, folder, name, &st, &real);
     if (r < 0) {
-        if (r != -ENOENT && r != -ENOTDIR) {
+        if (folder->fd >= 0 && r != -ENOENT && r != -ENOTDIR) {
             _cleanup_free_ char *path = nvb_strdupf("%s/%s", folder->path, name);
-            leave_out(search, path, strerror(-r));
+            nvb_driver_search_leave_out(search, path, strerror(-r));
         }
         return false;
     }
     if (!has_right_version(search, row, real))
         return false;
     if (!S_ISREG(st.st_mode)) {
-        leave_out(search, real, "it is no file");
+        nvb_driver_search_leave_out(search, real, "it is no file");
         return false;
     }
     if (st.st_size < LIBRARY_MIN_SIZE) {
-        leave_out(search, real, st.st_size ? "it is cut short" : "it is empty");
+        nvb_driver_search_leave_out(search, real, st.st_size ? "it is cut short" : "it is empty");
         return false;
     }
     folder->hits++;
@@ -241,7 +235,7 @@ static void list_folder(struct nvb_driver_search *search, struct nvb_folder *fol
     struct listing listing = {.search = search, .suffix = suffix};
     int r = nvb_folder_list(folder->fd, listing_entry, &listing);
     if (r < 0)
-        leave_out(search, folder->path, strerror(-r));
+        nvb_driver_search_leave_out(search, folder->path, strerror(-r));
 
     /* A folder's own order is not the same on two machines. */
     if (listing.files.count)
@@ -296,7 +290,7 @@ static void search_usual_folders(struct nvb_driver_search *search)
         const struct nvb_library_folder *row = &nvb_library_folders[i];
         if (row->is_32bit && !(search->query->capabilities & NVB_CAP_COMPAT32))
             continue;
-        struct nvb_folder *folder = nvb_folders_get(&search->folders, row->path, strlen(row->path));
+        struct nvb_folder *folder = nvb_driver_search_folder(search, row->path, strlen(row->path));
         if (folder->fd < 0 || is_searched(search, folder))
             continue;
         if (row->is_drivers_own || has_driver(search, folder))
@@ -309,7 +303,7 @@ static void search_usual_folders(struct nvb_driver_search *search)
 static struct nvb_folder *folder_of(struct nvb_driver_search *search, const char *path)
 {
     size_t len = (size_t)(nvb_path_base(path) - path);
-    return nvb_folders_get(&search->folders, path, len > 1 ? len - 1 : len);
+    return nvb_driver_search_folder(search, path, len > 1 ? len - 1 : len);
 }
 
 /* True where both would be looked for by the same name in the same folder. */
@@ -370,7 +364,7 @@ static void search_subfolders(struct nvb_driver_search *search)
             if (folder->hits == 0)
                 continue;
             _cleanup_free_ char *path = nvb_strdupf("%s/%s", folder->path, row->subfolder);
-            (void)try_name(search, nvb_folders_get(&search->folders, path, strlen(path)), name, row,
+            (void)try_name(search, nvb_driver_search_folder(search, path, strlen(path)), name, row,
                            NULL);
         }
     }
@@ -381,7 +375,7 @@ void nvb_driver_search_libraries(struct nvb_driver_search *search)
     const struct nvb_strv *given = search->query->library_folders;
     for (size_t i = 0; given && i < given->count; i++)
         list_folder(search,
-                    nvb_folders_get(&search->folders, given->items[i], strlen(given->items[i])));
+                    nvb_driver_search_folder(search, given->items[i], strlen(given->items[i])));
     search_cached_folders(search);
     search_usual_folders(search);
     follow_cached_links(search);

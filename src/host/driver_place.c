@@ -7,12 +7,6 @@
 #include "host/driver_search.h"
 #include "host/elf_read.h"
 
-static void leave_out(struct nvb_driver_search *search, const char *path, const char *why)
-{
-    _cleanup_free_ char *name = nvb_root_outside(&search->host->driver, path);
-    nvb_notes_add(search->notes, NVB_NOTE_WARNING, "'%s' is left out: %s", name, why);
-}
-
 static bool has_container_path(const struct nvb_driver_search *search, const char *path)
 {
     nvb_vec_foreach (file, &search->files)
@@ -39,13 +33,15 @@ static void add_file(struct nvb_driver_search *search, enum nvb_file_kind kind,
 static int look_below(struct nvb_driver_search *search, const char *base, const char *name,
                       struct stat *ret_st, char **ret_real)
 {
-    struct nvb_folder *folder = nvb_folders_get(&search->folders, base, strlen(base));
+    struct nvb_folder *folder = nvb_driver_search_folder(search, base, strlen(base));
     const char *last = nvb_path_base(name);
     if (folder->fd >= 0 && last != name) {
         _cleanup_free_ char *path = nvb_strdupf("%s/%.*s", base, (int)(last - name - 1), name);
-        folder = nvb_folders_get(&search->folders, path, strlen(path));
+        folder = nvb_driver_search_folder(search, path, strlen(path));
     }
-    return nvb_folder_look(&search->folders, folder, last, ret_st, ret_real);
+    /* What else is wrong with a folder has been said. */
+    return folder->fd < 0 ? -ENOENT
+                          : nvb_folder_look(&search->folders, folder, last, ret_st, ret_real);
 }
 
 /* NULL: the file is what KIND says. Else why not, in a few words. */
@@ -102,7 +98,7 @@ static void search_place(struct nvb_driver_search *search, const struct nvb_driv
         const char *why = r < 0 ? strerror(-r) : unfit(search, row->kind, real, &st);
         if (why) {
             _cleanup_free_ char *path = nvb_strdupf("%s/%s", base, name);
-            leave_out(search, path, why);
+            nvb_driver_search_leave_out(search, path, why);
             continue;
         }
         add_file(search, row->kind, row->capabilities, TAKE_PTR(real), TAKE_PTR(container_path));
@@ -130,20 +126,20 @@ static void search_firmware(struct nvb_driver_search *search)
     for (size_t i = 0; nvb_firmware_folders[i]; i++) {
         _cleanup_free_ char *path =
             nvb_driver_search_expand(search, nvb_firmware_folders[i], false);
-        struct nvb_folder *folder = nvb_folders_get(&search->folders, path, strlen(path));
+        struct nvb_folder *folder = nvb_driver_search_folder(search, path, strlen(path));
         if (folder->fd < 0)
             continue;
         _cleanup_strv_ struct nvb_strv names = {0};
         int r = nvb_folder_list(folder->fd, firmware_entry, &names);
         if (r < 0)
-            leave_out(search, path, strerror(-r));
+            nvb_driver_search_leave_out(search, path, strerror(-r));
         for (size_t k = 0; k < names.count; k++) {
             struct stat st;
             _cleanup_free_ char *real = NULL;
             r = nvb_folder_look(&search->folders, folder, names.items[k], &st, &real);
             if (r < 0 || !S_ISREG(st.st_mode)) {
                 _cleanup_free_ char *file = nvb_strdupf("%s/%s", path, names.items[k]);
-                leave_out(search, file, r < 0 ? strerror(-r) : "it is no file");
+                nvb_driver_search_leave_out(search, file, r < 0 ? strerror(-r) : "it is no file");
                 continue;
             }
             char *container_path = nvb_strdupf("%s/%s", container_folder, names.items[k]);
@@ -166,14 +162,14 @@ static void search_mps(struct nvb_driver_search *search)
 {
     static const char parent[] = "/tmp";
     static const char name[] = "nvidia-mps";
-    struct nvb_folder *folder = nvb_folders_get(&search->folders, parent, sizeof(parent) - 1);
+    struct nvb_folder *folder = nvb_driver_search_folder(search, parent, sizeof(parent) - 1);
     struct stat st;
     if (folder->fd < 0 || fstatat(folder->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
         !S_ISDIR(st.st_mode))
         return;
     if (st.st_uid != 0 && st.st_uid != geteuid()) {
         _cleanup_free_ char *path = nvb_strdupf("%s/%s", parent, name);
-        leave_out(search, path, "it belongs to another user");
+        nvb_driver_search_leave_out(search, path, "it belongs to another user");
         return;
     }
     const char *real = nvb_folder_real(&search->folders, folder);

@@ -47,6 +47,15 @@ void nvb_driver_search_libraries(struct nvb_driver_search *search);
 /* Appends programs, configuration, modules, sockets and firmware that the query wants. */
 void nvb_driver_search_places(struct nvb_driver_search *search);
 
+/* Leaves a note that PATH in the driver root is left out because of WHY. */
+void nvb_driver_search_leave_out(struct nvb_driver_search *search, const char *path,
+                                 const char *why);
+
+/* The folder PATH (LEN bytes) of the driver root. One that is there and cannot be opened leaves a
+ * note the first time. */
+struct nvb_folder *nvb_driver_search_folder(struct nvb_driver_search *search, const char *path,
+                                            size_t len);
+
 /* TEXT with "@version@" and "@multiarch@" replaced, NULL for NULL. Owned by the caller. */
 char *nvb_driver_search_expand(const struct nvb_driver_search *search, const char *text,
                                bool is_32bit);

@@ -265,9 +265,10 @@ static int find_nodes(const struct nvb_host *host, const struct nvb_dev_folders 
 }
 
 /*
- * The driver numbers GPUs as it finds them, in the order of their addresses. So where it does not
- * tell a number yet, the GPU has one of those that no other has, in that order. Excluded GPUs have
- * numbers as well, so this comes before they are dropped.
+ * The driver numbers GPUs as it meets them. So where it does not tell a number yet, the GPU has one
+ * of those that no other has. With one such GPU that is certain; of several the one with the lower
+ * address is taken to have been met first, which a few boards belie: hence the flag. Excluded GPUs
+ * have numbers as well, so this comes before they are dropped.
  */
 static void deduce_minors(struct readings *readings)
 {
