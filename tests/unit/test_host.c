@@ -1,6 +1,5 @@
-/* GPUs, device nodes, capabilities and versions; the recorded hosts of tests/hosts as a whole. */
+/* GPUs, device nodes, capabilities and versions, on trees that are laid for each test. */
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -15,7 +14,6 @@
 #include <cmocka.h>
 
 #include "base/file.h"
-#include "dump.h"
 #include "host/host.h"
 #include "host/version.h"
 #include "lay.h"
@@ -479,49 +477,6 @@ static void test_the_mark_of_a_simulation(void **state)
     nvb_host_done(&host);
 }
 
-/* ---- recorded hosts
- * -------------------------------------------------------------------------------- */
-
-static void check_recorded(const char *recording, const char *tree)
-{
-    _cleanup_error_ struct nvb_error *error = NULL;
-    if (nvb_lay_host(recording, tree, &error) < 0)
-        fail_msg("%s: line %u: %s", recording, error->line, error->message);
-    _cleanup_str_ struct nvb_str got = NVB_STR_INIT;
-    (void)nvb_dump_host(tree, NVB_CAP_ALL, NULL, &got);
-
-    _cleanup_free_ char *file = nvb_strdupf("%s/expected.txt", recording);
-    _cleanup_str_ struct nvb_str want = NVB_STR_INIT;
-    assert_int_equal(nvb_file_read_path(file, (size_t)1 << 20, &want, NULL), 0);
-    if (strcmp(got.data, want.data) != 0)
-        fail_msg("%s: found\n%s", recording, got.data);
-}
-
-static void test_recorded_hosts(void **state)
-{
-    const char *tree = *state;
-    const char *source = getenv("NVB_SOURCE");
-    assert_non_null(source);
-    _cleanup_free_ char *folder = nvb_strdupf("%s/tests/hosts", source);
-    DIR *dir = opendir(folder);
-    assert_non_null(dir);
-    unsigned count = 0;
-    for (const struct dirent *d; (d = readdir(dir));) {
-        _cleanup_free_ char *recording = nvb_strdupf("%s/%s", folder, d->d_name);
-        _cleanup_free_ char *list = nvb_strdupf("%s/files.txt", recording);
-        _cleanup_free_ char *readme = nvb_strdupf("%s/README", recording);
-        if (access(list, F_OK) < 0)
-            continue;
-        assert_int_equal(access(readme, F_OK), 0);
-        _cleanup_free_ char *own = nvb_strdupf("%s/%s", tree, d->d_name);
-        assert_int_equal(mkdir(own, 0755), 0);
-        check_recorded(recording, own);
-        count++;
-    }
-    (void)closedir(dir);
-    assert_true(count >= 6);
-}
-
 int main(void)
 {
 #define ON_A_TREE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -545,7 +500,6 @@ int main(void)
         ON_A_TREE(test_device_nodes),
         ON_A_TREE(test_roots_apart),
         ON_A_TREE(test_the_mark_of_a_simulation),
-        ON_A_TREE(test_recorded_hosts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
