@@ -1,6 +1,5 @@
 #include "cdi/hook.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -12,22 +11,20 @@
 
 int nvb_cdi_find_hook(char **ret, struct nvb_error **err)
 {
-    static const char *const places[] = {
-        NVB_HOOK_NAME,
-        "../libexec/nvbind/" NVB_HOOK_NAME,
-    };
-    _cleanup_free_ char *self = NULL;
+    _cleanup_free_ char *self = NULL; /* the kernel's own text: absolute, without links */
     if (nvb_readlinkat(-1, "/proc/self/exe", &self) < 0)
         return 1;
     _cleanup_free_ char *folder = nvb_path_dir(self);
-    for (size_t i = 0; i < NVB_COUNT(places); i++) {
-        _cleanup_free_ char *path = nvb_strdupf("%s/%s", folder, places[i]);
-        _cleanup_free_ char *real = realpath(path, NULL);
-        if (!real || access(real, X_OK) < 0)
+    _cleanup_free_ char *prefix = nvb_path_dir(folder);
+    for (int i = 0; i < 2; i++) {
+        _cleanup_free_ char *path = i == 0
+                                        ? nvb_strdupf("%s/" NVB_HOOK_NAME, folder)
+                                        : nvb_strdupf("%s/libexec/nvbind/" NVB_HOOK_NAME, prefix);
+        if (access(path, X_OK) < 0)
             continue;
-        if (geteuid() == 0 && nvb_trust_check_path(real, 0, err) < 0)
+        if (geteuid() == 0 && nvb_trust_check_path(path, 0, err) < 0)
             return -1;
-        *ret = TAKE_PTR(real);
+        *ret = TAKE_PTR(path);
         return 0;
     }
     return 1;

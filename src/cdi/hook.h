@@ -7,7 +7,7 @@
 
 /*
  * Finds nvbind-hook beside the running program (a build folder), else in the libexec/nvbind of its
- * prefix. Returns 0 with an owned absolute path without links, 1 when it is not there, or -1 with a
+ * prefix. Returns 0 with an owned absolute path, 1 when it is not there, or -1 with a
  * permission error when the caller is root and others could change what lies there: it would run as
  * root for every container.
  */

@@ -326,8 +326,11 @@ static int check_file(const char *file, struct nvb_str *out, struct nvb_error **
     _cleanup_cdi_faults_ struct nvb_cdi_faults faults = {0};
     _cleanup_error_ struct nvb_error *syntax = NULL;
     int r = nvb_file_read_path(file, NVB_DOC_MAX_BYTES, &text, err);
-    if (r == 1)
-        return nvb_error_make(err, NVB_ERROR_USAGE, ENOENT, "cannot read '%s'", file);
+    if (r == 1) {
+        _cleanup_free_ char *folder = nvb_path_dir(file);
+        nvb_error_make(err, NVB_ERROR_USAGE, ENOENT, "cannot read '%s'", file);
+        return nvb_error_hint(err, "see what is there: ls %s", folder);
+    }
     if (r < 0)
         return -1;
     int format = nvb_cdi_format_of(file);
