@@ -37,6 +37,7 @@ size_t nvb_edit_distance(const char *a, const char *b)
 
 const char *nvb_nearest(const char *word, const char *const *words)
 {
+    const char *const *all = words;
     const char *found = NULL;
     size_t best = strlen(word) / 3 + 1;
     for (; *words; words++) {
@@ -48,5 +49,9 @@ const char *nvb_nearest(const char *word, const char *const *words)
     }
     if (found || strlen(word) < 3)
         return found;
+    for (words = all; *words; words++) {
+        if (strncmp(word, *words, strlen(word)) == 0)
+            return *words;
+    }
     return NULL;
 }

@@ -81,6 +81,10 @@ void nvb_cli_print_notes(const struct nvb_cli *cli, const struct nvb_notes *note
 /* NVB_EXIT_USAGE for errors in what the user wrote, else NVB_EXIT_FOUND. */
 int nvb_cli_status_of(const struct nvb_error *error);
 
+/* Appends TEXT with '?' for every character but newline and tab that would steer a terminal: host
+ * files, names and the caller's words are untrusted. */
+void nvb_cli_add_printable(struct nvb_str *s, const char *text);
+
 /* Writes TEXT to standard output; a failure to do so (full disk, closed pipe) is an error. */
 int nvb_cli_print(const struct nvb_cli *cli, const char *text, size_t len);
 

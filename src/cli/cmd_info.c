@@ -174,6 +174,14 @@ static const char *what_is_missing(const struct nvb_doc *doc)
     return NULL;
 }
 
+/* Names of files come from anybody who may write in those folders. */
+static void format(const struct nvb_doc *doc, struct nvb_str *ret)
+{
+    _cleanup_str_ struct nvb_str raw = NVB_STR_INIT;
+    nvb_info_format(doc, &raw);
+    nvb_cli_add_printable(ret, raw.data);
+}
+
 int nvb_cmd_info(struct nvb_cli *cli, int argc, char **argv)
 {
     _cleanup_error_ struct nvb_error *err = NULL;
@@ -197,7 +205,7 @@ int nvb_cmd_info(struct nvb_cli *cli, int argc, char **argv)
     if (r < 0)
         return nvb_cli_fail(cli, err, nvb_cli_status_of(err));
     if (!values.values[OPT_JSON].count)
-        nvb_info_format(&doc, &text);
+        format(&doc, &text);
     else if (nvb_json_write(&doc, NVB_JSON_INDENTED, &text, &err) < 0)
         return nvb_cli_fail(cli, err, NVB_EXIT_FOUND);
     int status = nvb_cli_print(cli, text.data, text.len);

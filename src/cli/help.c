@@ -91,7 +91,10 @@ static void add_options(struct nvb_str *s, const struct nvb_cli_option *table)
         nvb_str_addf(&left, "--%s", table->name);
         if (table->value) /* "[=WORD]" is glued to its option, as it must be on the command line */
             nvb_str_addf(&left, "%s%s", table->value[0] == '[' ? "" : " ", table->value);
-        nvb_str_addf(s, "  %-32s %s\n", left.data, table->help);
+        if (left.len > 32) /* a long one has its line alone */
+            nvb_str_addf(s, "  %s\n  %-32s %s\n", left.data, "", table->help);
+        else
+            nvb_str_addf(s, "  %-32s %s\n", left.data, table->help);
     }
 }
 

@@ -4,8 +4,7 @@
 #include "base/file.h"
 #include "cli/cli.h"
 
-/* Messages may quote untrusted text: what would steer a terminal is shown as '?'. */
-static void add_printable(struct nvb_str *s, const char *text)
+void nvb_cli_add_printable(struct nvb_str *s, const char *text)
 {
     for (; *text; text++) {
         unsigned char c = (unsigned char)*text;
@@ -22,11 +21,11 @@ static void message(const struct nvb_cli *cli, const char *label, const char *co
         nvb_str_addf(&s, "nvbind: %s%s:\033[0m ", colour, label);
     else
         nvb_str_addf(&s, "nvbind: %s: ", label);
-    add_printable(&s, text);
+    nvb_cli_add_printable(&s, text);
     nvb_str_addc(&s, '\n');
     if (hint) {
         nvb_str_add(&s, "  hint: ");
-        add_printable(&s, hint);
+        nvb_cli_add_printable(&s, hint);
         nvb_str_addc(&s, '\n');
     }
     (void)nvb_write_all(STDERR_FILENO, s.data, s.len);
@@ -106,7 +105,7 @@ void nvb_cli_table(struct nvb_str *ret, const char *const *headers, size_t colum
     for (size_t row = 0; row <= rows; row++) {
         for (size_t c = 0; c < columns; c++) {
             const char *cell = row == 0 ? headers[c] : cells->items[(row - 1) * columns + c];
-            add_printable(ret, cell);
+            nvb_cli_add_printable(ret, cell);
             if (c + 1 < columns)
                 nvb_str_addf(ret, "%*s", (int)(widths[c] - width_of(cell) + 2), "");
         }
