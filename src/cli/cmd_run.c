@@ -18,7 +18,7 @@ extern char **environ;
 const struct nvb_cli_option nvb_run_options[] = {
     {"runtime", 0, "podman|docker", "the engine; another word is the engine's OCI runtime"},
     {"gpu", 0, "SELECTION", "all, none, 0, 0,2, 0-3, GPU-..., 0000:65:00.0, nvidia.com/gpu=0, ..."},
-    {"gpus", 0, "SELECTION", "the same in Docker's words: all, 2, device=0,1"},
+    {"gpus", 0, "all|COUNT|device=LIST", "the same in Docker's words"},
     {"capabilities", 0, "CAPABILITIES",
      "compute, compat32, graphics, utility, video, display, ngx"},
     {"isolate", 0, "[=device]", "the chosen GPUs' nodes and nothing beside them"},

@@ -21,6 +21,7 @@ sim() {
 }
 
 # What the container of the arguments shows.
+# shellcheck disable=SC2016 # for the shell inside
 readonly look='ls /dev | grep "^nvidia"; ls /usr/lib/x86_64-linux-gnu/libcuda.so.1 /usr/lib64/libcuda.so.1; echo "visible=$NVIDIA_VISIBLE_DEVICES"'
 
 shows_gpu() {

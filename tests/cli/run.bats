@@ -1,0 +1,338 @@
+# nvbind run on the command line: who decides about GPUs, what is added, what is passed on, and
+# every kind of bad input. Engines are programs that write down how they were called.
+
+load ../lib/run
+bats_require_minimum_version 1.5.0
+
+setup_file() {
+    run_setup_file
+}
+
+setup() {
+    run_setup
+    fake_engine podman 4.3.1
+}
+
+# chosen WORDS...: indices of the GPUs of the plan.
+chosen() {
+    sim run --rm --dry-run=json "$@" img 2>/dev/null | jq -r '[.gpus.devices[].index] | join(",")'
+}
+
+plan() {
+    sim run --rm --dry-run=json "$@" img
+}
+
+@test "who decides: --gpu, --gpus, --device, the variable, all" {
+    [ "$(chosen)" = 0,1,2,3,4,5,6,7 ]
+    [ "$(chosen -e NVIDIA_VISIBLE_DEVICES=1)" = 1 ]
+    [ "$(chosen -e NVIDIA_VISIBLE_DEVICES=1 --device nvidia.com/gpu=2)" = 2 ]
+    [ "$(chosen -e NVIDIA_VISIBLE_DEVICES=1 --device /dev/nvidia3)" = 3 ]
+    [ "$(chosen --device /dev/nvidia3 --device nvidia.com/gpu=4)" = 3,4 ] ||
+        [ "$(chosen --device /dev/nvidia3 --device nvidia.com/gpu=4)" = 4,3 ]
+    [ "$(chosen --device nvidia.com/gpu=2 --gpus device=5,6)" = 5,6 ]
+    [ "$(chosen --gpus device=5,6 --gpu 7)" = 7 ]
+    [ "$(chosen --gpu 7 --gpu 0-2)" = 0,1,2 ]
+    [ "$(chosen --gpu none)" = "" ]
+    [ "$(chosen -e NVIDIA_VISIBLE_DEVICES=void)" = "" ]
+    [ "$(chosen --runtime nvidia -e NVIDIA_VISIBLE_DEVICES=6)" = 6 ]
+    [ "$(chosen --runtime nvidia)" = 0,1,2,3,4,5,6,7 ]
+}
+
+@test "what the caller's environment leaves" {
+    [ "$(CUDA_VISIBLE_DEVICES=2,3 chosen)" = 2,3 ]
+    [ "$(NVIDIA_VISIBLE_DEVICES=4 chosen --gpu all)" = 4 ]
+    [ "$(SLURM_JOB_GPUS=5,6 CUDA_VISIBLE_DEVICES=0,1 chosen --gpu count=1)" = 5 ]
+    [ "$(CUDA_VISIBLE_DEVICES='' NVIDIA_VISIBLE_DEVICES=void chosen --gpu 0,1)" = 0,1 ]
+    # Not passed in, even where the whole environment is.
+    run -0 env CUDA_VISIBLE_DEVICES=2 "$NVBIND_BIN/nvbind" --host-root "$RUN_HOST" run --rm \
+        --env-host --dry-run img
+    [[ $output = "env -u CUDA_VISIBLE_DEVICES $BATS_TEST_TMPDIR/bin/podman run "* ]]
+}
+
+@test "nothing is added twice, and the user's word wins" {
+    local lib=/usr/lib/x86_64-linux-gnu/libcuda.so.1
+    [ "$(plan --gpu 0 | jq -r --arg lib $lib '[.edits.mounts[].container | select(. == $lib)] | length')" = 1 ]
+    for words in "-v /x:$lib" "--volume=/x:$lib:ro" "--mount type=bind,src=/x,dst=$lib" "--tmpfs $lib"; do
+        # shellcheck disable=SC2086 # two words
+        [ "$(plan --gpu 0 $words | jq -r --arg lib $lib '[.edits.mounts[].container | select(. == $lib)] | length')" = 0 ]
+    done
+    [ "$(plan --gpu 0 | jq -r '[.edits.env[] | select(startswith("NVIDIA_VISIBLE"))] | join(" ")')" = NVIDIA_VISIBLE_DEVICES=void ]
+    [ "$(plan -e NVIDIA_VISIBLE_DEVICES=0 | jq -r '.edits.env | length')" = 0 ]
+    # His own node is not brought a second time; the control nodes and the driver come along.
+    [ "$(plan --device /dev/nvidia3 --device=/dev/nvidiactl | jq -r '[.edits.mounts[].container | select(startswith("/dev/"))] | join(" ")')" = "/dev/nvidia-uvm /dev/nvidia-uvm-tools" ]
+}
+
+@test "the user's CDI name goes where nothing can resolve it, and its GPU comes directly" {
+    run -0 sim run --rm --dry-run --device nvidia.com/gpu=1 --device /dev/fuse img
+    [[ $output != *nvidia.com/gpu* ]]
+    [[ $output = *"/dev/nvidia1:/dev/nvidia1:"* ]]
+    [[ $output = *" --device /dev/fuse img" ]]
+}
+
+@test "another vendor's CDI device is passed on and nothing else is looked at" {
+    run -0 nvbind run --rm --dry-run --gpu amd.com/gpu=0 img
+    [ "$output" = "$BATS_TEST_TMPDIR/bin/podman run --device amd.com/gpu=0 --rm img" ]
+}
+
+@test "capabilities choose the files: --capabilities, --gpus, the variable" {
+    has() { grep -q 'libnvidia-encode\.so\.1'; }
+    plan --gpu 0 --capabilities video | has
+    plan --gpus 'all,"capabilities=gpu,video"' | has
+    plan --gpu 0 -e NVIDIA_DRIVER_CAPABILITIES=video,utility | has
+    run -0 plan --gpu 0
+    [[ $output != *libnvidia-encode.so.1* ]]
+    fails "'vidio'" "video" sim run --rm --gpu 0 --capabilities vidio img
+}
+
+@test "isolation takes the shared nodes away" {
+    nodes() { plan "$@" | jq -r '[.edits.mounts[].container | select(startswith("/dev/nvidia"))] | sort | join(" ")'; }
+    [ "$(nodes --gpu 1 --isolate --capabilities all)" = "/dev/nvidia-modeset /dev/nvidia-uvm /dev/nvidia1 /dev/nvidiactl" ]
+    [ "$(nodes --gpu 1 --isolate=device)" = "/dev/nvidia-uvm /dev/nvidia1 /dev/nvidiactl" ]
+    [ "$(nodes --gpu 1)" = "/dev/nvidia-uvm /dev/nvidia-uvm-tools /dev/nvidia1 /dev/nvidiactl" ]
+}
+
+@test "an engine with a folder of its own gets CDI: written once, named by its content" {
+    fake_engine podman 5.6.0
+    export XDG_RUNTIME_DIR=$BATS_TEST_TMPDIR/runtime
+    mkdir -m 0700 "$XDG_RUNTIME_DIR"
+    local folder=$XDG_RUNTIME_DIR/nvbind/cdi
+    [ "$(id -u)" -ne 0 ] || folder=/run/nvbind/cdi
+    run -0 sim run --rm --dry-run --gpu 0,1 img
+    [[ $output = *"/podman --cdi-spec-dir "* ]] || [[ $output = *" --cdi-spec-dir $folder/"* ]]
+    [[ $output = *" run --device nvidia.com/gpu=0 --device nvidia.com/gpu=1 --rm img" ]]
+    run -0 sim run --rm --dry-run --gpu all img
+    [[ $output = *" run --device nvidia.com/gpu=all --rm img" ]]
+    file=$(sim run --rm --dry-run=json --gpu all img | jq -r .cdi.file)
+    [[ $file = "$folder"/*/nvidia.com-gpu.json ]]
+    rm -f "$file"
+    sim run --rm --dry-run --gpu all img
+    [ ! -e "$file" ]
+    sim run --rm --gpu all img
+    [ "$(stat -c %a "$file")" = 600 ]
+    nvbind cdi validate "$file"
+    before=$(stat -c '%i %Y' "$file")
+    sim run --rm --gpu all img
+    [ "$(stat -c '%i %Y' "$file")" = "$before" ]
+    [ "$(started)" -eq 2 ]
+    rm -rf "${file%/*}"
+}
+
+@test "what must start again without nvbind is passed directly, whatever the engine can" {
+    fake_engine podman 5.6.0
+    export XDG_RUNTIME_DIR=$BATS_TEST_TMPDIR/runtime
+    mkdir -m 0700 "$XDG_RUNTIME_DIR"
+    mode() { sim "$@" --dry-run=json --gpu 0 img 2>/dev/null | jq -r .mode; }
+    [ "$(mode run --rm)" = cdi ]
+    [ "$(mode run)" = direct ]
+    [ "$(mode run --rm=false)" = direct ]
+    [ "$(mode run --rm --restart=always)" = direct ]
+    [ "$(mode create --rm)" = direct ]
+    [ "$(mode run --rm --no-cdi)" = direct ]
+    [ "$(mode run --cdi)" = cdi ]
+    run -0 --separate-stderr sim run --cdi --dry-run --gpu 0 img
+    # shellcheck disable=SC2154 # set by run
+    [[ $stderr = *warning*"--no-cdi"* ]]
+    run -0 --separate-stderr sim run --dry-run --gpu 0 img
+    [ "$stderr" = "" ]
+    run -0 --separate-stderr nvbind -v --host-root "$RUN_HOST" run --dry-run --gpu 0 img
+    [[ $stderr = *"driver upgrade"* ]]
+}
+
+@test "without a private folder it is direct; --cdi then fails" {
+    [ "$(id -u)" -ne 0 ] || skip "root's folder is always there"
+    fake_engine podman 5.6.0
+    [ "$(plan --gpu 0 | jq -r .mode)" = direct ]
+    fails "--cdi: there is no private folder" "/etc/cdi" sim run --rm --cdi --gpu 0 img
+}
+
+@test "the engine is executed by its absolute path, and asked for its version once" {
+    sim run --rm --gpu none img true
+    sim run --rm --gpu none img true
+    # shellcheck disable=SC2154 # set by run_setup
+    run -0 cat "$calls"
+    [ "$output" = "--version 
+run --rm img true 
+run --rm img true " ]
+    # Another program of that name is asked anew.
+    fake_engine podman 5.0.0
+    [ "$(sim run --dry-run=json --gpu none img | jq -r .engine.version)" = 5.0.0 ]
+    # What others could have written is not believed.
+    file=$(grep -l "podman version 5.0.0" "$HOME"/.cache/nvbind/*)
+    [ "$(stat -c %a "$file")" = 600 ]
+    sed -i 's/5\.0\.0/9.9.9/' "$file"
+    [ "$(sim run --dry-run=json --gpu none img | jq -r .engine.version)" = 9.9.9 ]
+    chmod g+w "$file"
+    [ "$(sim run --dry-run=json --gpu none img | jq -r .engine.version)" = 5.0.0 ]
+    echo garbage >"$file"
+    [ "$(sim run --dry-run=json --gpu none img | jq -r .engine.version)" = 5.0.0 ]
+}
+
+@test "empty and relative elements of PATH run nothing" {
+    rm "$BATS_TEST_TMPDIR/bin/podman"
+    printf '#!/bin/sh\necho "podman version 4.3.1"; touch %q\n' "$BATS_TEST_TMPDIR/ran" >podman
+    chmod +x podman
+    fails "no container engine is installed" "install" \
+        env PATH=":.:$BATS_TEST_TMPDIR/empty" "$NVBIND_BIN/nvbind" run --gpu none img
+    [ ! -e ran ]
+}
+
+@test "an option that only this engine knows is looked up in its help, once" {
+    run -0 sim run --gpu none --dry-run --new-flag --new-value a -X b img
+    [ "$output" = "$BATS_TEST_TMPDIR/bin/podman run --new-flag --new-value a -X b img" ]
+    sim run --gpu none --dry-run --new-flag img
+    [ "$(grep -c -- '--help' "$calls")" -eq 1 ]
+    [ "$(started)" -eq 0 ]
+}
+
+@test "Docker: its own spelling, and what it lacks is refused by name" {
+    fake_engine docker 26.1.5
+    run -0 sim run --runtime docker --rm --gpu 0 --dry-run img
+    [[ $output = "$BATS_TEST_TMPDIR/bin/docker run --env NVIDIA_VISIBLE_DEVICES=void --mount type=bind,source="* ]]
+    [[ $output = *",target=/dev/nvidia0,bind-propagation=rprivate "* ]]
+    [[ $output = *"/libcuda.so.1,readonly,bind-propagation=rprivate "* ]]
+    run -0 sim run --runtime docker --rm --gpu none --dry-run img
+    [ "$output" = "$BATS_TEST_TMPDIR/bin/docker run --env NVIDIA_VISIBLE_DEVICES=void --rm img" ]
+    run -0 sim run --runtime docker --gpu none -e NVIDIA_VISIBLE_DEVICES=void --dry-run \
+        --dns-opt x --net host --url unix:///run/docker.sock img
+    [ "$output" = "$BATS_TEST_TMPDIR/bin/docker --host=unix:///run/docker.sock run -e NVIDIA_VISIBLE_DEVICES=void --dns-opt x --net host img" ]
+    fails "docker has no option '--replace'" "--runtime podman" \
+        sim run --runtime docker --replace --gpu none img
+    fails "podman has no option '--link'" "--runtime docker" sim run --link a:b --gpu none img
+}
+
+@test "a docker that is Podman is Podman" {
+    rm "$BATS_TEST_TMPDIR/bin/podman"
+    printf '#!/bin/sh\necho "podman version 4.3.1"\n' >"$BATS_TEST_TMPDIR/bin/docker"
+    chmod 0755 "$BATS_TEST_TMPDIR/bin/docker"
+    run -0 sim run --runtime docker --replace --rm --gpu none --dry-run=json img
+    [ "$(jq -r .engine.name <<<"$output")" = podman ]
+    [ "$(jq -r .engine.path <<<"$output")" = "$BATS_TEST_TMPDIR/bin/docker" ]
+}
+
+@test "the plan as JSON has its keys" {
+    run -0 plan -it -v /a:/b --gpu 2 -- 
+    [ "$(jq -r 'keys_unsorted | join(" ")' <<<"$output")" = \
+        "verb engine mode image command gpus edits cdi options hidden_environment argv" ]
+    [ "$(jq -r '.gpus | keys_unsorted | join(" ")' <<<"$output")" = \
+        "decided_by selection capabilities devices" ]
+    [ "$(jq -r '.gpus.decided_by' <<<"$output")" = --gpu ]
+    [ "$(jq -r '[.options[] | .name + "=" + (.value // "")] | join(" ")' <<<"$output")" = \
+        "rm= interactive= tty= volume=/a:/b" ]
+    [ "$(jq -r '.argv[-1]' <<<"$output")" = img ]
+    [ "$(jq -r '.argv[-2]' <<<"$output")" = -- ]
+}
+
+@test "help" {
+    run -0 nvbind run --help
+    [[ $output = "usage: nvbind run "* ]]
+    [[ $output = *"--gpu SELECTION"* ]]
+    run -0 nvbind create --rm --help --nonsense
+    [[ $output = "usage: nvbind create "* ]]
+    [ ! -s "$calls" ]
+}
+
+# ---- bad input ----
+
+@test "bad words: one error, 125, nothing run" {
+    fails "unknown option '--volum'" "did you mean '--volume'?" sim run --volum=/a:/b img
+    fails "unknown option '--gpuz'" "did you mean '--gpu'?" sim run --gpuz 0 img
+    fails "no IMAGE is given" "nvbind run" sim run --rm --gpu 0
+    fails "there is no GPU '9': this machine has 8, 0 to 7" "nvbind info" sim run --gpu 9 img
+    fails "'purple' is not a GPU" "a selection is all, none, 0" sim run --gpu purple img
+    fails "option '--gpu' needs a value" "" sim run --gpu
+    fails "'0:1' is a MIG device" "" sim run --gpu 0:1 img
+    fails "--gpus: 'some' is not a number of GPUs" "" sim run --gpus some img
+    fails "NVIDIA_VISIBLE_DEVICES=x: 'x' is not a GPU" "" sim run -e NVIDIA_VISIBLE_DEVICES=x img
+    fails "no profile 'gaming' is installed" "leave" sim run --profile gaming img
+    fails "no isolation beyond" "--isolate=device" sim run --isolate=strict img
+    fails "exclude each other" "" sim run --cdi --no-cdi img
+    fails "--cdi: Podman 4.3.1 takes no folder" "" sim run --rm --cdi --gpu 0 img
+    fails "leaves the caller no GPU" "--gpu none" env CUDA_VISIBLE_DEVICES=-1 \
+        "$NVBIND_BIN/nvbind" --host-root "$RUN_HOST" run img
+    fails "another machine" "--gpu none" sim run --url ssh://far/x img
+    [ ! -e "$HOME/.local" ]
+}
+
+@test "bad machine: no engine" {
+    rm "$BATS_TEST_TMPDIR/bin/podman"
+    fails "Podman is not installed" "install podman" \
+        env PATH="$BATS_TEST_TMPDIR/empty" "$NVBIND_BIN/nvbind" --host-root "$RUN_HOST" \
+        run --runtime podman img
+    fails "no container engine is installed" "install podman" \
+        env PATH="$BATS_TEST_TMPDIR/empty" "$NVBIND_BIN/nvbind" --host-root "$RUN_HOST" run img
+    printf '#!/bin/sh\nexit 3\n' >"$BATS_TEST_TMPDIR/bin/podman"
+    chmod 0755 "$BATS_TEST_TMPDIR/bin/podman"
+    fails "/podman --version' failed" "" sim run img
+    printf '#!/bin/sh\necho what\n' >"$BATS_TEST_TMPDIR/bin/podman"
+    fails "says 'what', no version" "" sim run img
+}
+
+@test "bad machine: no driver, a driver without libraries, no node" {
+    mkdir none
+    fails "no NVIDIA driver is loaded" "--gpu none" nvbind --host-root none run img
+    cp -a "$RUN_HOST" bare
+    find bare/usr -name '*.so*' ! -type d -delete
+    rm -f bare/etc/ld.so.cache
+    fails "libcuda" "" nvbind --host-root bare run --rm img
+    cp -a "$RUN_HOST" blind
+    rm blind/dev/nvidia-uvm
+    fails "nvidia-uvm" "" nvbind --host-root blind run --rm img
+}
+
+@test "bad machine: no permission on a node" {
+    [ "$(id -u)" -eq 0 ] || skip "only root can make a device node"
+    mkdir -m 0755 host
+    cp -a "$RUN_HOST/." host
+    rm host/dev/nvidia0
+    mknod -m 0600 host/dev/nvidia0 c 195 0 || skip "device nodes cannot be made here"
+    chmod a+rX . "$BATS_RUN_TMPDIR" "$BATS_SUITE_TMPDIR" "$BATS_FILE_TMPDIR" 2>/dev/null || true
+    for folder in "$BATS_RUN_TMPDIR" "$BATS_FILE_TMPDIR" "$BATS_TEST_TMPDIR"; do chmod a+x "$folder"; done
+    setpriv --reuid 65534 --regid 65534 --clear-groups test -x "$NVBIND_BIN/nvbind" ||
+        skip "the build folder is closed to other users"
+    mkdir -m 0777 "$BATS_TEST_TMPDIR/home2"
+    fails "no permission on" "chmod 0666" env HOME="$BATS_TEST_TMPDIR/home2" \
+        setpriv --reuid 65534 --regid 65534 --clear-groups "$NVBIND_BIN/nvbind" \
+        --host-root "$PWD/host" run --rm --gpu 0 img
+}
+
+@test "bad machine: a specification folder that cannot be written" {
+    fake_engine podman 5.6.0
+    if [ "$(id -u)" -eq 0 ]; then
+        chmod a+x "$BATS_RUN_TMPDIR" "$BATS_FILE_TMPDIR" "$BATS_TEST_TMPDIR" 2>/dev/null || true
+        setpriv --reuid 65534 --regid 65534 --clear-groups test -x "$NVBIND_BIN/nvbind" ||
+            skip "the build folder is closed to other users"
+        as=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+        mkdir -m 0777 "$BATS_TEST_TMPDIR/home2"
+        mkdir -m 0700 runtime
+        chown 65534 runtime
+    else
+        as=()
+        mkdir "$BATS_TEST_TMPDIR/home2"
+        mkdir -m 0700 runtime
+    fi
+    mkdir -m 0700 runtime/nvbind
+    [ "$(id -u)" -ne 0 ] || chown 65534 runtime/nvbind
+    chmod 0500 runtime/nvbind
+    fails "cannot make the folder" "--no-cdi" env HOME="$BATS_TEST_TMPDIR/home2" \
+        XDG_RUNTIME_DIR="$PWD/runtime" "${as[@]}" "$NVBIND_BIN/nvbind" --host-root "$RUN_HOST" \
+        run --rm --gpu 0 img
+    [ -z "$(find runtime -type f)" ]
+    # A folder of somebody else's is no private one, and not used.
+    [ "$(id -u)" -eq 0 ] || return 0
+    chown 0 runtime/nvbind
+    chmod 0700 runtime/nvbind
+    fails "is not a folder that only user 65534 can use" "" env HOME="$BATS_TEST_TMPDIR/home2" \
+        XDG_RUNTIME_DIR="$PWD/runtime" "${as[@]}" "$NVBIND_BIN/nvbind" --host-root "$RUN_HOST" \
+        run --rm --gpu 0 img
+}
+
+@test "--rootless refuses root" {
+    if [ "$(id -u)" -eq 0 ]; then
+        fails "--rootless: this is root" "ordinary user" sim run --rm --rootless --gpu 0 img
+    else
+        sim run --rm --rootless --gpu 0 --dry-run img
+        fake_engine docker 26.1.5
+        fails "--rootless: the engine's service may be root's" "--runtime podman" \
+            sim run --runtime docker --rm --rootless --gpu 0 img
+    fi
+}
