@@ -1,4 +1,4 @@
-/* GPUs, device nodes, capabilities and versions, on trees that are laid for each test. */
+/* GPUs, device nodes and versions, on trees that are laid for each test. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -60,51 +60,6 @@ static struct nvb_host open_host(const char *root)
     struct nvb_host_options options = {.host_root = root};
     assert_int_equal(nvb_host_open(&options, &host, NULL), 0);
     return host;
-}
-
-/* ---- capabilities ------------------------------------------------------------------------------
- */
-
-static void test_capabilities(void **state)
-{
-    (void)state;
-    unsigned set = 12345;
-    assert_int_equal(nvb_capabilities_parse("compute,utility", &set, NULL), 0);
-    assert_int_equal(set, NVB_CAP_COMPUTE | NVB_CAP_UTILITY);
-    assert_int_equal(nvb_capabilities_parse("utility,compute,compute", &set, NULL), 0);
-    assert_int_equal(set, NVB_CAP_COMPUTE | NVB_CAP_UTILITY);
-    assert_int_equal(nvb_capabilities_parse("all", &set, NULL), 0);
-    assert_int_equal(set, NVB_CAP_ALL);
-
-    static const char *const bad[] = {"", "comput", "compute,", "compute utility", "ALL", "gpu"};
-    for (size_t i = 0; i < NVB_COUNT(bad); i++) {
-        _cleanup_error_ struct nvb_error *error = NULL;
-        set = 77;
-        assert_int_equal(nvb_capabilities_parse(bad[i], &set, &error), -1);
-        assert_int_equal(set, 77);
-        assert_int_equal(error->kind, NVB_ERROR_USAGE);
-        assert_non_null(error->hint);
-    }
-    _cleanup_error_ struct nvb_error *error = NULL;
-    assert_int_equal(nvb_capabilities_parse("compute,utilty", &set, &error), -1);
-    assert_string_equal(error->message, "'utilty' is not a driver capability");
-    assert_string_equal(error->hint, "did you mean 'utility'?");
-}
-
-static void test_capabilities_are_written_as_read(void **state)
-{
-    (void)state;
-    for (unsigned set = 0; set <= NVB_CAP_ALL; set++) {
-        _cleanup_str_ struct nvb_str text = NVB_STR_INIT;
-        nvb_capabilities_format(set, &text);
-        unsigned again = ~set;
-        if (set == 0) {
-            assert_string_equal(text.data, "");
-            continue;
-        }
-        assert_int_equal(nvb_capabilities_parse(text.data, &again, NULL), 0);
-        assert_int_equal(again, set);
-    }
 }
 
 /* ---- the version --------------------------------------------------------------------------------
@@ -481,8 +436,6 @@ int main(void)
 {
 #define ON_A_TREE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_capabilities),
-        cmocka_unit_test(test_capabilities_are_written_as_read),
         cmocka_unit_test(test_version_span),
         ON_A_TREE(test_version),
         ON_A_TREE(test_version_of_nonsense),
