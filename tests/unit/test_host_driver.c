@@ -178,7 +178,7 @@ static void test_a_cache_that_is_no_file(void **state)
     }
 }
 
-/* Another driver's folder behind alternatives, one that no list names. */
+/* A folder behind alternatives that no list names. */
 static void test_links_lead_to_the_folder(void **state)
 {
     struct fixture *f = *state;
@@ -238,8 +238,7 @@ static void test_no_other_version(void **state)
     assert_library(f, LIB "/libcuda.so." V, "libcuda.so.1");
 }
 
-/* The key of a library that an older driver left, and a newer one beside it that ldconfig has not
- * seen: its SONAME is its own. */
+/* An older driver's key, and a library of ours that ldconfig has not seen. */
 static void test_a_key_of_another_version(void **state)
 {
     struct fixture *f = *state;
@@ -332,7 +331,6 @@ static void test_libraries_that_are_none(void **state)
                 "link " LIB "/libnvidia-fbc.so." V " libcuda.so.1\n"
                 "program " LIB "/libnvidia-glsi.so." V "\n");
     find(f);
-    /* libnvidia-fbc is libcuda under another name: it is no lie, and it is not missed. */
     assert_non_null(file_at(f, LIB "/libcuda.so." V));
     assert_non_null(file_at(f, LIB "/libnvidia-ml.so." V));
     assert_int_equal(f->driver.files.count, 2);
