@@ -4,9 +4,10 @@
 /*
  * JSON (RFC 8259) to and from a document.
  *
- * The reader is our own because a message about a file somebody wrote must name line and column of
- * a value that was read long ago, and because the same key twice must be an error: consumers of CDI
- * take the whole file for broken then. json-c tells neither; it is what the tests compare with.
+ * The reader stands on base/json_scan.h and not on json-c, because a message about a file somebody
+ * wrote must name line and column of a value that was read long ago, and because the same key twice
+ * must be an error: consumers of CDI take the whole file for broken then. json-c tells neither; it
+ * is what the tests compare with.
  */
 
 #include "base/error.h"

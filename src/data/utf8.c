@@ -25,19 +25,6 @@ size_t nvb_utf8_read(const char *text, size_t len, uint32_t *ret)
     return need;
 }
 
-void nvb_utf8_add(struct nvb_str *s, uint32_t code)
-{
-    unsigned char bytes[4];
-    size_t n = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
-    for (size_t i = n; i > 1; i--) {
-        bytes[i - 1] = (unsigned char)(0x80 | (code & 0x3f));
-        code >>= 6;
-    }
-    static const unsigned char lead[] = {0, 0, 0xc0, 0xe0, 0xf0};
-    bytes[0] = (unsigned char)(lead[n] | code);
-    nvb_str_addn(s, bytes, n);
-}
-
 size_t nvb_utf8_check(const char *text, size_t len)
 {
     size_t i = 0;

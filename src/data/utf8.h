@@ -6,14 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/str.h"
-
 /* Reads the code point at TEXT, which has LEN bytes. Returns how many bytes it takes; 0 when LEN is
  * 0 or the bytes are not UTF-8 (*ret is then untouched). */
 size_t nvb_utf8_read(const char *text, size_t len, uint32_t *ret);
-
-/* Appends CODE, which must be a code point that is no surrogate. */
-void nvb_utf8_add(struct nvb_str *s, uint32_t code);
 
 /* How many bytes at the beginning of TEXT are UTF-8: LEN when all are. */
 size_t nvb_utf8_check(const char *text, size_t len);

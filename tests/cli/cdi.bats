@@ -297,7 +297,7 @@ names() {
     [ "$output" = "field.json:1:28: 'device' is not a field of a specification (did you mean 'devices'?)" ]
     echo '{"kind": ' >cut.json
     run -1 nvbind cdi validate cut.json
-    [ "$output" = "cut.json:2:1: the file ends where a value should be" ]
+    [ "$output" = "cut.json:2:1: it ends too early" ]
 }
 
 @test "validate takes what is good, several at once" {

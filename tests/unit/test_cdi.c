@@ -136,7 +136,7 @@ static void test_unreadable(void **state)
     assert_unreadable("annotations: {a: [1]}\n", 1, 18, "'a' must be a string", NULL);
     assert_unreadable("annotations: []\n", 1, 14, "'annotations' must be a map", NULL);
     assert_unreadable("kind: a/b\nkind: a/b\n", 2, 1, "second time", "remove");
-    assert_unreadable("{", 1, 2, "a key in double quotes", NULL);
+    assert_unreadable("{", 1, 2, "name in double quotes", NULL);
 }
 
 /* A specification of version 0.7.0 with DEVICE as its only device and EDITS for all. */
