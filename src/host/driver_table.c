@@ -153,8 +153,8 @@ static const char *const xorg_driver_folders[] = {
 /* Where Debian keeps both, for when no alternative brings them into X.Org's folders. */
 static const char *const debian_xorg_folders[] = {"/usr/lib/nvidia/current", NULL};
 
-/* Daemons' sockets. /var/run leads to /run wherever both are. */
-static const char *const socket_folders[] = {"/run", "/var/run", NULL};
+/* Daemons' sockets. Where there is a /var/run as well, it leads there. */
+static const char *const socket_folders[] = {"/run", NULL};
 
 #define GLXSERVER "libglxserver_nvidia.so"
 

@@ -34,6 +34,21 @@ int nvb_folder_list(int fd, nvb_folder_entry_fn *entry, void *arg)
     }
 }
 
+/* True where PATH is written as the kernel writes it: absolute, no "//", "." or ".." in it, no
+ * slash at its end. */
+static bool is_plain(const char *path)
+{
+    if (path[0] != '/' || path[1] == '\0')
+        return false;
+    for (const char *at = path; *at;) {
+        size_t len = strcspn(at + 1, "/");
+        if (len == 0 || (len <= 2 && strspn(at + 1, ".") >= len))
+            return false;
+        at += 1 + len;
+    }
+    return true;
+}
+
 struct nvb_folder *nvb_folders_get(struct nvb_folders *folders, const char *path, size_t len)
 {
     nvb_vec_foreach (at, &folders->list)
@@ -41,7 +56,15 @@ struct nvb_folder *nvb_folders_get(struct nvb_folders *folders, const char *path
             return *at;
     struct nvb_folder *folder = nvb_calloc(1, sizeof(*folder));
     folder->path = nvb_strndup(path, len);
-    folder->fd = nvb_root_openat(folders->root, folder->path, O_RDONLY | O_DIRECTORY | O_NONBLOCK);
+    /* Most paths have no links in them: then the path is the real one, and need not be asked for.
+     */
+    int flags = O_RDONLY | O_DIRECTORY | O_NONBLOCK;
+    folder->fd =
+        nvb_path_open_in(folders->root->fd, folder->path, flags, 0, NVB_RESOLVE_NO_SYMLINKS);
+    if (folder->fd >= 0 && is_plain(folder->path))
+        folder->real = nvb_strdup(folder->path);
+    else if (folder->fd == -ELOOP)
+        folder->fd = nvb_root_openat(folders->root, folder->path, flags);
     nvb_vec_push(&folders->list, folder);
     return folder;
 }
