@@ -169,8 +169,8 @@ includes='
     command -v shellcheck >/dev/null || skip "shellcheck is not installed"
     mapfile -t tests < <(files 'tests/*.bats')
     [ "${#tests[@]}" -ge 5 ]
-    run -0 shellcheck -s bats -S warning -e SC2164 "${tests[@]}"
-    run -0 shellcheck completions/nvbind.bash
+    shellcheck -s bats -S error "${tests[@]}"
+    shellcheck completions/nvbind.bash
 }
 
 @test "zsh can read its completion" {
@@ -181,4 +181,19 @@ includes='
 @test "fish can read its completion" {
     command -v fish >/dev/null || skip "fish is not installed"
     fish -n completions/nvbind.fish
+}
+
+@test "files that the documents name are there" {
+    files '*.md' | grep -v /specs/ >"$BATS_TEST_TMPDIR/documents"
+    [ "$(wc -l <"$BATS_TEST_TMPDIR/documents")" -ge 3 ]
+    while read -r document; do
+        grep -oE '`[a-z0-9_./-]+\.(c|h|bats|scd|md)`|\]\([^)#:]+\)' "$document" |
+            tr -d '`])(' | sort -u | while read -r name; do
+                for place in "$name" "src/$name" "${document%/*}/$name" src/*/"$name"; do
+                    [ ! -e "$place" ] || continue 2
+                done
+                echo "$document: $name"
+            done
+    done <"$BATS_TEST_TMPDIR/documents" >"$BATS_TEST_TMPDIR/missing"
+    nothing "$BATS_TEST_TMPDIR/missing"
 }
