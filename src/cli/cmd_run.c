@@ -78,6 +78,14 @@ static int print_plan(const struct nvb_cli *cli, const struct nvb_request *reque
                       struct nvb_error **err)
 {
     _cleanup_str_ struct nvb_str text = NVB_STR_INIT;
+    if (request->dry_run == NVB_DRY_RUN_SHELL && !nvb_plan_has_spec(plan)) {
+        _cleanup_notes_ struct nvb_notes notes = {0};
+        nvb_notes_add(&notes, NVB_NOTE_WARNING,
+                      "'%s', which this line needs, is written when nvbind runs it",
+                      plan->spec.path);
+        nvb_notes_hint(&notes, "nvbind run --no-cdi --dry-run … prints a line that needs no file");
+        nvb_cli_print_notes(cli, &notes);
+    }
     if (request->dry_run == NVB_DRY_RUN_SHELL)
         nvb_writer_shell(exec, &text);
     else if (nvb_writer_json(plan, exec, &text, err) < 0)

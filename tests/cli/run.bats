@@ -97,17 +97,20 @@ plan() {
     mkdir -m 0700 "$XDG_RUNTIME_DIR"
     local folder=$XDG_RUNTIME_DIR/nvbind/cdi
     [ "$(id -u)" -ne 0 ] || folder=/run/nvbind/cdi
-    run -0 sim run --rm --dry-run --gpu 0,1 img
-    [[ $output = *"/podman --cdi-spec-dir "* ]] || [[ $output = *" --cdi-spec-dir $folder/"* ]]
+    run -0 --separate-stderr sim run --rm --dry-run --gpu 0,1 img
+    [[ $output = *" --cdi-spec-dir $folder/"* ]]
     [[ $output = *" run --device nvidia.com/gpu=0 --device nvidia.com/gpu=1 --rm img" ]]
-    run -0 sim run --rm --dry-run --gpu all img
+    run -0 --separate-stderr sim run --rm --dry-run --gpu all img
     [[ $output = *" run --device nvidia.com/gpu=all --rm img" ]]
     file=$(sim run --rm --dry-run=json --gpu all img | jq -r .cdi.file)
     [[ $file = "$folder"/*/nvidia.com-gpu.json ]]
     rm -f "$file"
-    sim run --rm --dry-run --gpu all img
+    run -0 --separate-stderr sim run --rm --dry-run --gpu all img
+    [[ $stderr = *"'$file', which this line needs"* ]]
     [ ! -e "$file" ]
     sim run --rm --gpu all img
+    run -0 --separate-stderr sim run --rm --dry-run --gpu all img
+    [ "$stderr" = "" ]
     [ "$(stat -c %a "$file")" = 600 ]
     nvbind cdi validate "$file"
     before=$(stat -c '%i %Y' "$file")
@@ -129,7 +132,7 @@ plan() {
     [ "$(mode create --rm)" = direct ]
     [ "$(mode run --rm --no-cdi)" = direct ]
     [ "$(mode run --cdi)" = cdi ]
-    run -0 --separate-stderr sim run --cdi --dry-run --gpu 0 img
+    run -0 --separate-stderr sim run --cdi --dry-run=json --gpu 0 img
     # shellcheck disable=SC2154 # set by run
     [[ $stderr = *warning*"--no-cdi"* ]]
     run -0 --separate-stderr sim run --dry-run --gpu 0 img

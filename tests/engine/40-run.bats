@@ -206,3 +206,14 @@ nvidiactl" ]
     [ "$status" -eq 125 ]
     [ "$(as_user podman ps -aq | wc -l)" -eq "$before" ]
 }
+
+@test "a host's path with a colon, a comma and a quote in it reaches the engine" {
+    local image odd=$NVBIND_T_DIR/tmp/'a:b,c"d'
+    image=$(import_image rootless busybox)
+    cp -a "$HOST" "$odd"
+    run as_user "$NVBIND_BIN/nvbind" --host-root "$odd" run --rm --network=none --gpu 1 "$image" \
+        sh -c "$look"
+    echo "$output"
+    [ "$status" -eq 0 ]
+    [[ $output = *nvidia1* && $output = *libcuda.so.1* ]]
+}
