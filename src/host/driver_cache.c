@@ -6,6 +6,9 @@
 
 #define CACHE_FILE "/etc/ld.so.cache"
 
+/* Two classes, three keys each, of ten times as many libraries as a driver has. */
+#define CACHED_MAX 3000
+
 /* The class of a cache entry. Returns 0, or -1 for one that is no machine code of ours. */
 static int class_of(uint32_t flags, bool *ret_is_32bit)
 {
@@ -73,7 +76,7 @@ void nvb_driver_search_read_cache(struct nvb_driver_search *search)
         nvb_notes_hint(search->notes, "sudo ldconfig");
         return;
     }
-    for (size_t i = 0; i < cache.count; i++) {
+    for (size_t i = 0; i < cache.count && search->cached.count < CACHED_MAX; i++) {
         struct nvb_ldcache_entry entry;
         nvb_ldcache_get(&cache, i, &entry);
         take_entry(search, &entry);

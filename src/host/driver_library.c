@@ -28,6 +28,9 @@
 /* Nothing shorter is an ELF file. */
 #define LIBRARY_MIN_SIZE 64
 
+/* Ten times what a driver has. Each is compared with those before it. */
+#define LIBRARIES_MAX 512
+
 /* The stem of a file's NAME, by its length: all before ".so". */
 static size_t stem_len_of(const char *name)
 {
@@ -216,6 +219,8 @@ static int listing_entry(void *arg, const char *name, unsigned char type)
         return 0;
     bool is_ours;
     (void)row_of(name, listing->suffix, &is_ours);
+    if (is_ours && listing->files.count + listing->others.count == LIBRARIES_MAX)
+        return -E2BIG;
     if (is_ours)
         nvb_strv_add(type == DT_REG ? &listing->files : &listing->others, name);
     return 0;
