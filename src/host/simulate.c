@@ -43,8 +43,10 @@ static bool is_version(const char *text)
 
 static int check(const struct nvb_simulate_options *options, struct nvb_error **err)
 {
-    if (options->folder[0] == '\0')
-        return nvb_error_make(err, NVB_ERROR_USAGE, 0, "the folder's name is empty");
+    if (options->folder[0] == '\0') {
+        nvb_error_make(err, NVB_ERROR_USAGE, 0, "the folder's name is empty");
+        return nvb_error_hint(err, "name a folder that does not exist yet");
+    }
     if (options->gpus < 1 || options->gpus > NVB_SIMULATE_MAX_GPUS) {
         nvb_error_make(err, NVB_ERROR_USAGE, 0, "%u GPUs cannot be simulated", options->gpus);
         return nvb_error_hint(err, "1 to %d: a render node's number ends at 191",

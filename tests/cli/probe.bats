@@ -91,6 +91,22 @@ extra=
     [[ $output == *"the kernel: GPU all=failed"* ]]
 }
 
+@test "a kernel is passed its arguments, and its numbers are checked" {
+    mkdir fake
+    cp "$NVBIND_BUILD/tests/libfakecuda.so" fake/libcuda.so.1
+    export LD_LIBRARY_PATH=$PWD/fake
+    run -0 --separate-stderr probe --expect-gpus 0 --kernel --json
+    [ "$(jq -r .verdict <<<"$output")" = ok ]
+    [ "$(jq -r '.kernel | length' <<<"$output")" = 2 ]
+    [[ $(jq -r '.kernel."1"' <<<"$output") == "ok: Processor 1, 1000 numbers right, "*" us" ]]
+    NVBIND_FAKE_CUDA=wrong run -1 probe --expect-gpus 0 --kernel --quiet
+    [[ $output == *"number 700 is 490021, not 490020"* ]]
+    NVBIND_FAKE_CUDA=fails run -1 probe --expect-gpus 0 --kernel --quiet
+    [[ $output == *"cuLaunchKernel gave 719 (launch failed)"* ]]
+    NVBIND_FAKE_CUDA=dies run -1 --separate-stderr probe --expect-gpus 0 --kernel --quiet
+    [[ $output == *"the kernel: GPU end="* ]]
+}
+
 @test "stand-ins are counted, opened and called so" {
     needs_namespace
     LD_LIBRARY_PATH=$libraries with_nodes "$NVBIND_BIN/nvbind-probe" --expect-gpus 2 --json >out.json
