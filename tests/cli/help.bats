@@ -103,7 +103,7 @@ wrong() {
     for page in "$NVB_SOURCE"/man/*.scd; do
         name=${page##*/}
         grep -qF "'${name%.scd}'" "$NVB_SOURCE/man/meson.build" || echo "not installed: $name"
-        grep -oE '\*nvbind[a-z-]*\*\([1-8]\)' "$page" | tr -d '*)' | tr '(' . | sort -u |
+        grep -oE '\*nvbind[a-z.-]*\*\([1-8]\)' "$page" | tr -d '*)' | tr '(' . | sort -u |
             while read -r reference; do
                 [ -f "$NVB_SOURCE/man/$reference.scd" ] || echo "$name refers to $reference"
             done
