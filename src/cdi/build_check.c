@@ -64,9 +64,10 @@ static const struct nvb_node *find_own_node(const struct nvb_gpu *gpu)
 static void find_missing_gpus(const struct nvb_cdi_builder *builder, struct missing *ret)
 {
     _cleanup_str_ struct nvb_str fix = NVB_STR_INIT;
+    const struct nvb_strv *needed = builder->options->needed;
     nvb_vec_foreach (gpu, &builder->gpus) {
         const struct nvb_node *node = find_own_node(gpu);
-        if (node && node->present)
+        if ((node && node->present) || (needed && !nvb_strv_has(needed, gpu->pci)))
             continue;
         if (!node) {
             nvb_strv_addf(&ret->what, "the node of GPU %u (%s)", gpu->index, gpu->pci);
@@ -94,8 +95,9 @@ static void find_missing_libraries(const struct nvb_cdi_builder *builder, struct
         nvb_strv_addf(&ret->what, "%s of driver %s", libcuda, driver->version);
     else
         nvb_strv_add(&ret->what, libcuda);
-    nvb_strv_add(&ret->fixes, "install the driver's libraries (Debian: apt-get install libcuda1), "
-                              "or name their folder by --library-search-path");
+    nvb_strv_addf(
+        &ret->fixes, "install the driver's libraries (Debian: apt-get install libcuda1)%s",
+        builder->options->needed ? "" : ", or name their folder by --library-search-path");
 }
 
 /* Without a GPU there is no device, and then not even a partial specification. */
@@ -142,5 +144,7 @@ int nvb_cdi_builder_check(const struct nvb_cdi_builder *builder, struct nvb_note
     }
     nvb_error_make(err, NVB_ERROR_NOT_FOUND, 0, "%s %s missing: GPUs would not work in containers",
                    what.data, verb);
+    if (builder->options->needed)
+        return fixes.len ? nvb_error_hint(err, "%s", fixes.data) : -1;
     return nvb_error_hint(err, "%s%s--partial leaves it out", fixes.data, fixes.len ? "; or " : "");
 }

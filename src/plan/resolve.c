@@ -201,10 +201,15 @@ static void filter_edits(struct state *s, struct nvb_cdi_edits *edits)
 
 static int build_spec(struct state *s, struct nvb_error **err)
 {
+    _cleanup_strv_ struct nvb_strv needed = {0};
     const struct nvb_cdi_build_options options = {
         .naming = NVB_CDI_BY_INDEX | NVB_CDI_BY_UUID,
         .capabilities = s->plan->capabilities,
+        .needed = &needed,
     };
+    /* A container that was given one of eight GPUs sees all in /proc and one node in /dev. */
+    nvb_vec_foreach (gpu, &s->plan->gpus)
+        nvb_strv_add(&needed, gpu->pci);
     if (nvb_cdi_build(&s->host, &options, &s->spec, s->notes, err) < 0) {
         if (err && *err && !(*err)->hint)
             return nvb_error_hint(err, "nvbind info; without a GPU: nvbind run --gpu none …");

@@ -279,7 +279,13 @@ run --rm img true " ]
     fails "libcuda" "" nvbind --host-root bare run --rm img
     cp -a "$RUN_HOST" blind
     rm blind/dev/nvidia-uvm
-    fails "nvidia-uvm" "" nvbind --host-root blind run --rm img
+    fails "/dev/nvidia-uvm is missing" "nvidia-modprobe" nvbind --host-root blind run --rm img
+    cp -a "$RUN_HOST" one
+    rm one/dev/nvidia[0124567]
+    fails "/dev/nvidia0 (GPU 0, " "nvidia-modprobe -c0 -c1" nvbind --host-root one run --rm img
+    fails "/dev/nvidia2 (GPU 2, " "nvidia-modprobe -c2" nvbind --host-root one run --gpu 2-3 img
+    nvbind --host-root one run --rm --gpu 3 img
+    [ "$(started)" -eq 1 ]
 }
 
 @test "bad machine: no permission on a node" {
