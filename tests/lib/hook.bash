@@ -12,7 +12,8 @@ hook_setup_file() {
     need_rootful
     need_part busybox
     need_part driver-550
-    export HOOK_TOOLS=$NVBIND_BUILD/tests/hook
+    export HOOK_TOOLS=${NVBIND_BUILD:?}/tests/hook
+    [ -x "${NVBIND_BIN:?}/nvbind-hook" ]
 }
 
 readonly hook_folder=/usr/lib/x86_64-linux-gnu/nvidia/current
