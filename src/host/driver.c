@@ -39,6 +39,8 @@ static void search_done(struct nvb_driver_search *search)
     nvb_folders_done(&search->folders);
     nvb_str_done(&search->cache_bytes);
     nvb_vec_release(&search->cached);
+    nvb_vec_release(&search->taken);
+    free(search->suffix);
     files_done(&search->files);
 }
 
@@ -156,6 +158,7 @@ int nvb_host_find_driver(const struct nvb_host *host, const struct nvb_driver_qu
         driver.version = nvb_driver_search_guess_version(&search);
     if (driver.version) {
         search.version = driver.version;
+        search.suffix = nvb_strdupf(".so.%s", driver.version);
         nvb_driver_search_libraries(&search);
         if (search.files.count)
             nvb_driver_search_places(&search);

@@ -41,13 +41,21 @@ static size_t stem_len_of(const char *name)
 static bool has_library(const struct nvb_driver_search *search, const char *name, size_t stem_len,
                         bool is_32bit)
 {
-    nvb_vec_foreach (file, &search->files) {
-        const char *base = nvb_path_base(file->path);
-        if (file->kind == NVB_FILE_LIBRARY && file->is_32bit == is_32bit &&
-            strncmp(base, name, stem_len) == 0 && strncmp(base + stem_len, ".so", 3) == 0)
+    nvb_vec_foreach (taken, &search->taken)
+        if (taken->stem_len == stem_len && taken->is_32bit == is_32bit &&
+            memcmp(taken->name, name, stem_len) == 0)
             return true;
-    }
     return false;
+}
+
+/* STEM (LEN bytes) and the version: what the library's file is called. */
+static char *file_name(const struct nvb_driver_search *search, const char *stem, size_t len)
+{
+    size_t suffix_len = strlen(search->suffix);
+    char *name = nvb_malloc(len + suffix_len + 1);
+    memcpy(name, stem, len);
+    memcpy(name + len, search->suffix, suffix_len + 1);
+    return name;
 }
 
 /* True where the cache's key is a SONAME that the library of this version can have: ".so.1", or
@@ -87,6 +95,8 @@ static void add_library(struct nvb_driver_search *search, const struct nvb_drive
     file->devnames = row ? row->devnames : NULL;
     file->by_file_name = row && row->by_file_name;
     file->is_32bit = is_32bit;
+    const char *name = nvb_path_base(real);
+    nvb_vec_push(&search->taken, ((struct nvb_taken_library){name, stem_len_of(name), is_32bit}));
 
     if (!row || !row->module_path)
         return;
@@ -147,10 +157,7 @@ static void read_library(struct nvb_driver_search *search, const struct nvb_driv
 static bool has_right_version(const struct nvb_driver_search *search,
                               const struct nvb_driver_library *row, const char *real)
 {
-    if (row && row->own_version)
-        return true;
-    _cleanup_free_ char *suffix = nvb_strdupf(".so.%s", search->version);
-    return nvb_has_suffix(real, suffix);
+    return (row && row->own_version) || nvb_has_suffix(real, search->suffix);
 }
 
 /*
@@ -166,7 +173,7 @@ static bool try_name(struct nvb_driver_search *search, struct nvb_folder *folder
     int r = nvb_folder_look(&search->folders, folder, name, &st, &real);
     if (r < 0) {
         if (folder->fd >= 0 && r != -ENOENT && r != -ENOTDIR) {
-            _cleanup_free_ char *path = nvb_strdupf("%s/%s", folder->path, name);
+            _cleanup_free_ char *path = nvb_folder_join(folder->path, name);
             nvb_driver_search_leave_out(search, path, strerror(-r));
         }
         return false;
@@ -192,8 +199,7 @@ static bool try_name(struct nvb_driver_search *search, struct nvb_folder *folder
 /* ---- folders that are listed ----------------------------------------------------------------- */
 
 struct listing {
-    const struct nvb_driver_search *search;
-    char *suffix; /* ".so.550.163.01" */
+    const char *suffix; /* ".so.550.163.01" */
     struct nvb_strv files;
     struct nvb_strv others; /* links, and what the file system does not tell */
 };
@@ -236,8 +242,8 @@ static void list_folder(struct nvb_driver_search *search, struct nvb_folder *fol
     if (folder->fd < 0 || folder->is_listed)
         return;
     folder->is_listed = true;
-    _cleanup_free_ char *suffix = nvb_strdupf(".so.%s", search->version);
-    struct listing listing = {.search = search, .suffix = suffix};
+    const char *suffix = search->suffix;
+    struct listing listing = {.suffix = suffix};
     int r = nvb_folder_list(folder->fd, listing_entry, &listing);
     if (r < 0)
         nvb_driver_search_leave_out(search, folder->path, strerror(-r));
@@ -251,7 +257,7 @@ static void list_folder(struct nvb_driver_search *search, struct nvb_folder *fol
     const char *real = listing.files.count ? nvb_folder_real(&search->folders, folder) : NULL;
     for (size_t i = 0; real && i < listing.files.count; i++) {
         const char *name = listing.files.items[i];
-        _cleanup_free_ char *path = nvb_strdupf("%s/%s", strcmp(real, "/") == 0 ? "" : real, name);
+        _cleanup_free_ char *path = nvb_folder_join(real, name);
         folder->hits++;
         read_library(search, row_of(name, suffix, &is_ours), folder, &path);
     }
@@ -281,7 +287,7 @@ static bool has_driver(struct nvb_driver_search *search, struct nvb_folder *fold
 {
     static const char *const stems[] = {"libcuda", "libnvidia-ml"};
     for (size_t i = 0; i < NVB_COUNT(stems); i++) {
-        _cleanup_free_ char *name = nvb_strdupf("%s.so.%s", stems[i], search->version);
+        _cleanup_free_ char *name = file_name(search, stems[i], strlen(stems[i]));
         struct stat st;
         if (fstatat(folder->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
             return true;
@@ -336,8 +342,7 @@ static void search_cached_folders(struct nvb_driver_search *search)
         /* A library has two or three keys, SONAME and development names, one behind the other. */
         if (missed && is_same_place(missed, at))
             continue;
-        _cleanup_free_ char *name =
-            nvb_strdupf("%.*s.so.%s", (int)at->stem_len, at->key, search->version);
+        _cleanup_free_ char *name = file_name(search, at->key, at->stem_len);
         if (!try_name(search, folder_of(search, at->value), name, at->row, at))
             missed = at;
     }
@@ -362,13 +367,13 @@ static void search_subfolders(struct nvb_driver_search *search)
         if (!row->subfolder || (has_library(search, row->stem, stem_len, false) &&
                                 (!wants_32bit || has_library(search, row->stem, stem_len, true))))
             continue;
-        _cleanup_free_ char *name = nvb_strdupf("%s.so.%s", row->stem, search->version);
+        _cleanup_free_ char *name = file_name(search, row->stem, stem_len);
         size_t known = search->folders.list.count;
         for (size_t k = 0; k < known; k++) {
             const struct nvb_folder *folder = search->folders.list.items[k];
             if (folder->hits == 0)
                 continue;
-            _cleanup_free_ char *path = nvb_strdupf("%s/%s", folder->path, row->subfolder);
+            _cleanup_free_ char *path = nvb_folder_join(folder->path, row->subfolder);
             (void)try_name(search, nvb_driver_search_folder(search, path, strlen(path)), name, row,
                            NULL);
         }

@@ -97,7 +97,7 @@ static void search_place(struct nvb_driver_search *search, const struct nvb_driv
             continue;
         const char *why = r < 0 ? strerror(-r) : unfit(search, row->kind, real, &st);
         if (why) {
-            _cleanup_free_ char *path = nvb_strdupf("%s/%s", base, name);
+            _cleanup_free_ char *path = nvb_folder_join(base, name);
             nvb_driver_search_leave_out(search, path, why);
             continue;
         }
@@ -138,7 +138,7 @@ static void search_firmware(struct nvb_driver_search *search)
             _cleanup_free_ char *real = NULL;
             r = nvb_folder_look(&search->folders, folder, names.items[k], &st, &real);
             if (r < 0 || !S_ISREG(st.st_mode)) {
-                _cleanup_free_ char *file = nvb_strdupf("%s/%s", path, names.items[k]);
+                _cleanup_free_ char *file = nvb_folder_join(path, names.items[k]);
                 nvb_driver_search_leave_out(search, file, r < 0 ? strerror(-r) : "it is no file");
                 continue;
             }
@@ -168,14 +168,14 @@ static void search_mps(struct nvb_driver_search *search)
         !S_ISDIR(st.st_mode))
         return;
     if (st.st_uid != 0 && st.st_uid != geteuid()) {
-        _cleanup_free_ char *path = nvb_strdupf("%s/%s", parent, name);
+        _cleanup_free_ char *path = nvb_folder_join(parent, name);
         nvb_driver_search_leave_out(search, path, "it belongs to another user");
         return;
     }
     const char *real = nvb_folder_real(&search->folders, folder);
     if (real)
-        add_file(search, NVB_FILE_SOCKET, NVB_CAP_COMPUTE, nvb_strdupf("%s/%s", real, name),
-                 nvb_strdupf("%s/%s", parent, name));
+        add_file(search, NVB_FILE_SOCKET, NVB_CAP_COMPUTE, nvb_folder_join(real, name),
+                 nvb_folder_join(parent, name));
 }
 
 void nvb_driver_search_places(struct nvb_driver_search *search)

@@ -19,16 +19,25 @@ struct nvb_cached_library {
     bool is_soname; /* key has more behind ".so": it is no development name */
 };
 
+/* A library that has been taken, for "is there one already". */
+struct nvb_taken_library {
+    const char *name; /* borrowed from the file's path */
+    size_t stem_len;
+    bool is_32bit;
+};
+
 struct nvb_driver_search {
     const struct nvb_host *host;
     const struct nvb_driver_query *query;
     const char *version;
+    char *suffix;            /* ".so.VERSION"; owned */
     struct nvb_notes *notes; /* or NULL */
 
     struct nvb_folders folders;
     struct nvb_str cache_bytes; /* owned */
     struct NVB_VEC(struct nvb_cached_library) cached;
     struct nvb_driver_files files; /* owned until handed out */
+    struct NVB_VEC(struct nvb_taken_library) taken;
 };
 
 /* Reads the driver root's linker cache into search->cached. None, or one that cannot be used, is

@@ -87,6 +87,17 @@ const char *nvb_folder_real(const struct nvb_folders *folders, struct nvb_folder
     return folder->real;
 }
 
+char *nvb_folder_join(const char *folder, const char *name)
+{
+    size_t len = strcmp(folder, "/") == 0 ? 0 : strlen(folder);
+    size_t name_len = strlen(name);
+    char *path = nvb_malloc(len + 1 + name_len + 1);
+    memcpy(path, folder, len);
+    path[len] = '/';
+    memcpy(path + len + 1, name, name_len + 1);
+    return path;
+}
+
 int nvb_folder_look(const struct nvb_folders *folders, struct nvb_folder *folder, const char *name,
                     struct stat *ret_st, char **ret_real)
 {
@@ -99,7 +110,7 @@ int nvb_folder_look(const struct nvb_folders *folders, struct nvb_folder *folder
     const char *real = nvb_folder_real(folders, folder);
     if (!real)
         return -ESTALE;
-    _cleanup_free_ char *path = nvb_strdupf("%s/%s", strcmp(real, "/") == 0 ? "" : real, name);
+    _cleanup_free_ char *path = nvb_folder_join(real, name);
     if (S_ISLNK(st.st_mode)) {
         _cleanup_close_ int fd = nvb_root_openat(folders->root, path, O_PATH);
         if (fd < 0)

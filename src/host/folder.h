@@ -44,6 +44,9 @@ void nvb_folders_done(struct nvb_folders *folders);
 /* The path without links, seen from the root, borrowed; NULL when it cannot be told. */
 const char *nvb_folder_real(const struct nvb_folders *folders, struct nvb_folder *folder);
 
+/* FOLDER and NAME with a slash between them. Owned by the caller. */
+char *nvb_folder_join(const char *folder, const char *name);
+
 /*
  * What NAME (no slash) in FOLDER leads to, links followed inside the root: its status and its path
  * without links (owned). Returns 0 or a negative errno.
