@@ -84,6 +84,9 @@ struct nvb_key_value {
 /* Everything that is wrong with a file, in its order. */
 struct nvb_faults NVB_VEC(struct nvb_error *);
 
+/* Behind so many nothing more is looked at: the file is not what somebody thinks it is. */
+#define NVB_FAULTS_MAX 100
+
 #define _cleanup_faults_ _cleanup_(nvb_faults_done)
 void nvb_faults_done(struct nvb_faults *faults);
 

@@ -126,6 +126,8 @@ static bool read_item(struct reader *r, const struct nvb_key *key,
                       struct nvb_key_value *value)
 {
     const char *name = member ? member->key : NULL;
+    if (r->faults->count >= NVB_FAULTS_MAX)
+        return false;
     if (doc->type != NVB_DOC_TEXT) {
         _cleanup_free_ char *found = describe(doc);
         struct nvb_error **fault =
@@ -279,8 +281,10 @@ static void read_member(struct reader *r, const char *section, const struct nvb_
                                        "%s is %s; it takes a table of keys", member->key, found),
                              "[%s]", member->key);
     } else {
-        nvb_vec_foreach (inner, &member->value.map)
-            read_member(r, member->key, inner, values);
+        nvb_vec_foreach (inner, &member->value.map) {
+            if (r->faults->count < NVB_FAULTS_MAX)
+                read_member(r, member->key, inner, values);
+        }
     }
 }
 
@@ -288,8 +292,10 @@ void nvb_keys_read(const struct nvb_key_table *table, const struct nvb_doc *doc,
                    unsigned layer, struct nvb_key_value *values, struct nvb_faults *faults)
 {
     struct reader r = {table, file, layer, faults};
-    nvb_vec_foreach (member, &doc->map)
-        read_member(&r, NULL, member, values);
+    nvb_vec_foreach (member, &doc->map) {
+        if (faults->count < NVB_FAULTS_MAX)
+            read_member(&r, NULL, member, values);
+    }
 }
 
 /* ---- environment variables ------------------------------------------------------------------ */

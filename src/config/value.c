@@ -35,9 +35,11 @@ void nvb_key_value_done(struct nvb_key_value *value)
     *value = (struct nvb_key_value){0};
 }
 
-static void lay_item(struct nvb_key_items *into, struct nvb_key_item *from)
+/* COUNT: how many items of INTO may bear the name of FROM. */
+static void lay_item(struct nvb_key_items *into, size_t count, struct nvb_key_item *from)
 {
-    nvb_vec_foreach (item, into) {
+    for (size_t i = 0; i < count; i++) {
+        struct nvb_key_item *item = &into->items[i];
         if (strcmp(item->name, from->name) == 0) {
             free(item->name);
             free(item->text);
@@ -54,8 +56,9 @@ void nvb_key_value_lay(const struct nvb_key *key, struct nvb_key_value *into,
     if (!from->is_set)
         return;
     if (key->type == NVB_KEY_MAP && into->is_set) {
+        size_t count = into->items.count; /* no name stands in FROM twice */
         nvb_vec_foreach (item, &from->items)
-            lay_item(&into->items, item);
+            lay_item(&into->items, count, item);
         into->place = from->place;
         into->layer = from->layer;
         nvb_key_value_done(from);

@@ -106,6 +106,30 @@ static void test_untrusted_files(void **state)
     assert_true(check_folder("project", true) >= 10);
 }
 
+/* A file that is no configuration at all is told so often, and not half a million times. */
+static void test_faults_are_bounded(void **state)
+{
+    (void)state;
+    static const char *const forms[] = {"x%d = 1\n", "'%d', 7,", "A%d = 1\n"};
+    static const char *const heads[] = {"[gpu]\n", "[gpu]\ncapabilities = [",
+                                        "[runtime.environment]\n"};
+    for (size_t i = 0; i < NVB_COUNT(forms); i++) {
+        _cleanup_str_ struct nvb_str s = NVB_STR_INIT;
+        _cleanup_doc_ struct nvb_doc doc = {0};
+        _cleanup_faults_ struct nvb_faults faults = {0};
+        struct nvb_key_value values[NVB_CONFIG_KEYS] = {0};
+        nvb_str_add(&s, heads[i]);
+        const char *mark = strstr(forms[i], "%d");
+        for (int n = 0; n < 2000; n++)
+            nvb_str_addf(&s, "%.*s%d%s", (int)(mark - forms[i]), forms[i], n, mark + 2);
+        nvb_str_add(&s, i == 1 ? "]\n" : "");
+        assert_int_equal(nvb_toml_read(s.data, s.len, "t.toml", &doc, NULL), 0);
+        nvb_keys_read(&nvb_config_keys, &doc, "t.toml", NVB_LAYER_FILE, values, &faults);
+        assert_int_equal(faults.count, NVB_FAULTS_MAX);
+        nvb_config_values_done(values);
+    }
+}
+
 /* The reference document's blocks. */
 static void test_documents_blocks(void **state)
 {
@@ -391,11 +415,17 @@ static void test_sha256(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bad_files),        cmocka_unit_test(test_untrusted_files),
-        cmocka_unit_test(test_documents_blocks), cmocka_unit_test(test_rows_are_whole),
-        cmocka_unit_test(test_example_is_sound), cmocka_unit_test(test_show_is_read_back),
-        cmocka_unit_test(test_expansion),        cmocka_unit_test(test_expansion_form),
-        cmocka_unit_test(test_left_out_entry),   cmocka_unit_test(test_sha256),
+        cmocka_unit_test(test_bad_files),
+        cmocka_unit_test(test_untrusted_files),
+        cmocka_unit_test(test_faults_are_bounded),
+        cmocka_unit_test(test_documents_blocks),
+        cmocka_unit_test(test_rows_are_whole),
+        cmocka_unit_test(test_example_is_sound),
+        cmocka_unit_test(test_show_is_read_back),
+        cmocka_unit_test(test_expansion),
+        cmocka_unit_test(test_expansion_form),
+        cmocka_unit_test(test_left_out_entry),
+        cmocka_unit_test(test_sha256),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
