@@ -4,10 +4,10 @@
 
 /*
  * Sources. Names, SONAMEs and who opens what: the files of Debian's 550.163.01-2 packages
- * (readelf -d, and the names in their string tables), the .run installer's 550.54 to 550.100 file
- * lists, and the driver's README, chapter "Installed components". Capabilities: those that
- * NVIDIA's libnvidia-container gives them (nvc_info.c), and for what it does not know those of
- * the library that loads them.
+ * (readelf -d, and the names in their string tables) and published file lists of the .run
+ * installer, 550.54 to 550.100; names of other branches, and the places of configuration: NVIDIA's
+ * libnvidia-container (nvc_info.c) and container toolkit. Capabilities: those that
+ * libnvidia-container gives, and for what it does not know those of the library that loads it.
  */
 
 #define COMPUTE  NVB_CAP_COMPUTE
