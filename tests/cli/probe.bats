@@ -77,7 +77,7 @@ extra=
     "$NVBIND_BUILD/tests/mkelf" --machine i386 --soname libnvidia-old.so.1 \
         --out "$libraries/libnvidia-old.so.1"
     LD_LIBRARY_PATH=$libraries probe --expect-gpus 0 >out
-    ! grep libnvidia-old out
+    run ! grep libnvidia-old out
 }
 
 @test "a required library must load" {
