@@ -2,12 +2,14 @@
  * pair: times two commands in turn, A B A B ..., so that whatever else the machine does falls on
  * both alike.
  *
- *     pair [--runs N] [--warm N] [--json] A [ARG...] ::: B [ARG...]
+ *     pair [--runs N] [--warm N] [--json] [--input FILE] [--before PROGRAM]
+ *          A [ARG...] ::: B [ARG...]
  *
  * Each run is measured from before the child is made to its end, by CLOCK_MONOTONIC; its peak
  * memory is what wait4(2) says, which is never less than this program's own (some 1.4 MiB).
- * Standard output goes to /dev/null. A command that does not end with status 0 ends the
- * measurement: figures of failed runs would be worth nothing.
+ * Standard output goes to /dev/null, standard input comes from FILE where one is given. PROGRAM
+ * runs before each run, untimed: it undoes what the one before did. A command that does not end
+ * with status 0 ends the measurement: figures of failed runs would be worth nothing.
  */
 
 #include <errno.h>
@@ -74,6 +76,22 @@ static double run(struct side *side, const posix_spawn_file_actions_t *actions)
     if (usage.ru_maxrss > side->peak_kib)
         side->peak_kib = usage.ru_maxrss;
     return after - before;
+}
+
+/* Not measured, but it must work, or each run would find what the one before left. */
+static double run_after(const char *before, struct side *side,
+                        const posix_spawn_file_actions_t *actions)
+{
+    char *argv[] = {(char *)before, NULL};
+    pid_t pid;
+    int status;
+
+    if (before) {
+        if (posix_spawn(&pid, before, actions, NULL, argv, environ) != 0 ||
+            waitpid(pid, &status, 0) < 0 || status != 0)
+            die("this failed before a run:", before);
+    }
+    return run(side, actions);
 }
 
 /* ---- figures -------------------------------------------------------------------------------- */
@@ -184,13 +202,13 @@ static void split(char **words, struct side *a, struct side *b)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"runs", required_argument, NULL, 'n'},
-        {"warm", required_argument, NULL, 'w'},
-        {"json", no_argument, NULL, 'j'},
-        {0},
+        {"runs", required_argument, NULL, 'n'},   {"warm", required_argument, NULL, 'w'},
+        {"json", no_argument, NULL, 'j'},         {"input", required_argument, NULL, 'i'},
+        {"before", required_argument, NULL, 'b'}, {0},
     };
     size_t runs = 200, warm = 20;
     bool json = false;
+    const char *input = NULL, *before = NULL;
     struct side a = {0}, b = {0};
     struct figures figures;
     posix_spawn_file_actions_t actions;
@@ -202,6 +220,10 @@ int main(int argc, char **argv)
             warm = read_number("--warm takes a number, not", optarg);
         else if (c == 'j')
             json = true;
+        else if (c == 'i')
+            input = optarg;
+        else if (c == 'b')
+            before = optarg;
         else
             return 2;
     }
@@ -213,13 +235,15 @@ int main(int argc, char **argv)
     if (!a.us || !b.us || posix_spawn_file_actions_init(&actions) != 0 ||
         posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0) != 0)
         die("no memory for", "runs");
+    if (input && posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, input, O_RDONLY, 0) != 0)
+        die("no memory for", "runs");
     for (size_t i = 0; i < warm; i++) {
-        (void)run(&a, &actions);
-        (void)run(&b, &actions);
+        (void)run_after(before, &a, &actions);
+        (void)run_after(before, &b, &actions);
     }
     for (size_t i = 0; i < runs; i++) {
-        a.us[i] = run(&a, &actions);
-        b.us[i] = run(&b, &actions);
+        a.us[i] = run_after(before, &a, &actions);
+        b.us[i] = run_after(before, &b, &actions);
     }
     compare(&a, &b, runs, &figures);
     print(json, runs, &a, &b, &figures);
