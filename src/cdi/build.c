@@ -116,15 +116,19 @@ static int look_at_host(struct nvb_cdi_builder *builder, struct nvb_notes *notes
         .capabilities = builder->capabilities,
         .library_folders = builder->options->library_folders,
     };
-    if (nvb_host_find_gpus(builder->host, &builder->gpus, err) < 0 ||
-        nvb_host_find_control_nodes(builder->host, &builder->control, err) < 0)
+    if (builder->options->gpus)
+        builder->gpus = *builder->options->gpus;
+    else if (nvb_host_find_gpus(builder->host, &builder->gpus, err) < 0)
+        return -1;
+    if (nvb_host_find_control_nodes(builder->host, &builder->control, err) < 0)
         return -1;
     return nvb_host_find_driver(builder->host, &query, &builder->driver, notes, err);
 }
 
 static void builder_done(struct nvb_cdi_builder *builder)
 {
-    nvb_gpus_done(&builder->gpus);
+    if (!builder->options->gpus)
+        nvb_gpus_done(&builder->gpus);
     nvb_nodes_done(&builder->control);
     nvb_driver_done(&builder->driver);
     nvb_cdi_spec_done(&builder->spec);

@@ -189,15 +189,22 @@ static void check_env(struct checker *c, const struct nvb_strv *env)
     }
 }
 
-static void check_node(struct checker *c, const struct nvb_cdi_node *node)
+/* Whether VERSION, the declared one, is 1.1 or later: some rules changed then. */
+static bool is_latest(const char *version)
+{
+    return version && nvb_cdi_compare_versions(version, "1.1.0") >= 0;
+}
+
+static void check_node(struct checker *c, const struct nvb_cdi_node *node, const char *version)
 {
     check_absolute(c, "path", node->path);
     if (node->host_path)
         check_absolute(c, "hostPath", node->host_path);
     if (node->type && (strlen(node->type) != 1 || !strchr("bcup", node->type[0])))
         add_fault(c, "type", "'type' must be b, c, u or p, not '%s'", node->type);
-    if (node->permissions && strcmp(node->permissions, "none") != 0 &&
-        node->permissions[strspn(node->permissions, "rwm")] != '\0')
+    if (!node->permissions || (is_latest(version) && strcmp(node->permissions, "none") == 0))
+        return;
+    if (node->permissions[strspn(node->permissions, "rwm")] != '\0')
         add_fault(c, "permissions", "'permissions' must be made of r, w and m, not '%s'",
                   node->permissions);
 }
@@ -287,14 +294,14 @@ static void check_rdt(struct checker *c, const struct nvb_cdi_rdt *rdt, const ch
 {
     enter(c, "intelRdt", -1);
     const char *id = rdt->clos_id;
-    if (id && strcmp(id, "/") != 0 &&
+    bool latest = is_latest(version);
+    if (id && !(latest && strcmp(id, "/") == 0) &&
         (strlen(id) >= 4096 || strcmp(id, ".") == 0 || strcmp(id, "..") == 0 || strpbrk(id, "/\n")))
         add_fault(c, "closID", "'closID' must be a file's name, not '%s'", id);
-    bool lost = version && nvb_cdi_compare_versions(version, "1.1.0") >= 0;
-    if (lost && rdt->enable_cmt >= 0)
+    if (latest && rdt->enable_cmt >= 0)
         add_fault(c, "enableCMT",
                   "'enableCMT' is no longer there in 1.1.0; it is enableMonitoring");
-    if (lost && rdt->enable_mbm >= 0)
+    if (latest && rdt->enable_mbm >= 0)
         add_fault(c, "enableMBM",
                   "'enableMBM' is no longer there in 1.1.0; it is enableMonitoring");
     leave(c);
@@ -306,7 +313,7 @@ static void check_edits(struct checker *c, const struct nvb_cdi_edits *edits, co
     check_env(c, &edits->env);
     nvb_vec_foreach (node, &edits->nodes) {
         enter(c, "deviceNodes", node - edits->nodes.items);
-        check_node(c, node);
+        check_node(c, node, version);
         leave(c);
     }
     check_nets(c, &edits->nets);
@@ -370,7 +377,7 @@ static void check_kind(struct checker *c, const char *kind)
                       "only letters, digits, '_', '-' and '.' between",
                       parts[i], (int)len, part);
         else if (len < 2)
-            add_fault(c, "kind", "the %s '%.*s' must have two characters: Podman 4.3 fails on one",
+            add_fault(c, "kind", "the %s '%.*s' must have two characters: engines fail on one",
                       parts[i], (int)len, part);
     }
 }

@@ -266,12 +266,15 @@ static void test_edits_rules(void **state)
     assert_edits_fault("\"hooks\": [{\"hookName\":\"prestart\",\"path\":\"/x\",\"env\":[\"A\"]}]",
                        "hooks[0].env[0]", "NAME=value");
     assert_edits_fault("\"intelRdt\": {\"closID\": \"..\"}", "intelRdt.closID", "a file's name");
+    assert_edits_fault("\"deviceNodes\": [{\"path\": \"/x\", \"permissions\": \"none\"}]",
+                       "deviceNodes[0].permissions", "r, w and m");
+    assert_edits_fault("\"intelRdt\": {\"closID\": \"/\"}", "intelRdt.closID", "a file's name");
     assert_edits_fault("\"intelRdt\": {\"closID\": \"a/b\"}", "intelRdt.closID", "a file's name");
     _cleanup_free_ char *good = make_text(
         GOOD,
         "\"mounts\": [{\"hostPath\": \"tmpfs\", \"containerPath\": \"/t\", \"type\": \"tmpfs\"}], "
-        "\"deviceNodes\": [{\"path\": \"/x\", \"permissions\": \"none\", \"type\": \"p\"}], "
-        "\"intelRdt\": {\"closID\": \"/\", \"enableCMT\": true}");
+        "\"deviceNodes\": [{\"path\": \"/x\", \"permissions\": \"mr\", \"type\": \"p\"}], "
+        "\"intelRdt\": {\"closID\": \"x\", \"enableCMT\": true}");
     _cleanup_cdi_spec_ struct nvb_cdi_spec spec = read_spec(good, NVB_CDI_JSON);
     assert_int_equal(nvb_cdi_validate(&spec, NULL), 0);
 }
@@ -302,6 +305,12 @@ static void test_latest_rules(void **state)
         _cleanup_free_ char *where = nvb_strdupf("containerEdits.%s", cases[i].where);
         assert_fault(text, where, cases[i].part);
     }
+    _cleanup_free_ char *good =
+        nvb_strdupf("%s\"deviceNodes\":[{\"path\":\"/x\",\"permissions\":\"none\"}],"
+                    "\"intelRdt\":{\"closID\":\"/\"}}}",
+                    start);
+    _cleanup_cdi_spec_ struct nvb_cdi_spec spec = read_spec(good, NVB_CDI_JSON);
+    assert_int_equal(nvb_cdi_validate(&spec, NULL), 0);
 }
 
 static void assert_needs(const char *spec_part, const char *device_part, const char *edits,
