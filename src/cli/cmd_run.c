@@ -9,7 +9,9 @@
 
 #include "cli/cli.h"
 #include "cli/help.h"
+#include "config/config.h"
 #include "engine/exec.h"
+#include "plan/configure.h"
 #include "plan/resolve.h"
 #include "writer/writer.h"
 
@@ -21,7 +23,7 @@ const struct nvb_cli_option nvb_run_options[] = {
     {"gpus", 0, "all|COUNT|device=LIST", "the same in Docker's words"},
     {"capabilities", 0, "CAPABILITIES",
      "compute, compat32, graphics, utility, video, display, ngx"},
-    {"isolate", 0, "[=device]", "the chosen GPUs' nodes and nothing beside them"},
+    {"isolate", 0, "[=device|none]", "the chosen GPUs' nodes and nothing beside them"},
     {"rootless", 0, NULL, "refuse to run as root or through a service of root's"},
     {"cdi", 0, NULL, "insist on CDI"},
     {"no-cdi", 0, NULL, "insist on direct devices and mounts"},
@@ -39,38 +41,69 @@ static const char help_text[] =
     "  nvbind run --rm -it --gpu 0,2 -v \"$PWD\":/work -w /work IMAGE python3 train.py\n"
     "  nvbind run --rm --gpu 0 --dry-run IMAGE\n";
 
-/* What the parser's question about an unknown option needs. */
-struct asking {
-    const struct nvb_user *user;
-    struct nvb_engine *engine; /* found at the first question */
+/* What is found out once, at the first need: before an unknown option is asked about, or before
+ * the plan is resolved. */
+struct setting {
+    const struct nvb_cli *cli;
     const char *verb;
+    struct nvb_user user;
+    struct nvb_engine engine; /* path is NULL until it is found */
+    struct nvb_config config;
+    bool has_config;
+    struct nvb_notes notes;
 };
 
-static unsigned wanted_engines(const struct nvb_request *request)
+static void setting_done(struct setting *s)
 {
-    return request->engines ? request->engines : (unsigned)NVB_ENGINE_PODMAN | NVB_ENGINE_DOCKER;
+    nvb_user_done(&s->user);
+    nvb_engine_done(&s->engine);
+    nvb_config_done(&s->config);
+    nvb_notes_done(&s->notes);
+}
+
+static int load_config(struct setting *s, struct nvb_error **err)
+{
+    const struct nvb_config_options options = {
+        .file = s->cli->config,
+        .environment = (const char *const *)environ,
+        .uid = s->user.uid,
+    };
+    if (s->has_config)
+        return 0;
+    if (nvb_config_load(&options, &s->config, &s->notes, err) < 0)
+        return -1;
+    s->has_config = true;
+    return 0;
+}
+
+static unsigned wanted_engines(const struct setting *s, const struct nvb_request *request)
+{
+    if (request->engines)
+        return request->engines;
+    unsigned configured = nvb_plan_configured_engine(&s->config);
+    return configured ? configured : (unsigned)NVB_ENGINE_PODMAN | NVB_ENGINE_DOCKER;
+}
+
+static int find_engine(struct setting *s, const struct nvb_request *request, struct nvb_error **err)
+{
+    if (s->engine.path && (wanted_engines(s, request) & s->engine.kind))
+        return 0;
+    nvb_engine_done(&s->engine);
+    return nvb_engine_find(wanted_engines(s, request), environ, &s->user, &s->engine, err);
 }
 
 static int ask_engine(void *data, const struct nvb_request *request, const char *name, size_t len,
                       bool is_short, bool *ret_takes_value, struct nvb_error **err)
 {
-    struct asking *asking = data;
-    /* "--runtime" may stand behind the option; then the first engine that is there is asked. Where
+    struct setting *s = data;
+    if (load_config(s, err) < 0)
+        return -1;
+    /* "--runtime" may stand behind the option; then the engine that is known so far is asked. Where
      * there is none, the option is just unknown: that error comes before the missing engine's. */
-    if (!asking->engine->path &&
-        nvb_engine_find(wanted_engines(request), environ, asking->user, asking->engine, NULL) < 0)
+    if (find_engine(s, request, NULL) < 0)
         return 1;
-    return nvb_engine_find_option(asking->engine, asking->verb, name, len, is_short, environ,
+    return nvb_engine_find_option(&s->engine, s->verb, name, len, is_short, environ,
                                   ret_takes_value, err);
-}
-
-static int find_engine(const struct nvb_request *request, const struct nvb_user *user,
-                       struct nvb_engine *engine, struct nvb_error **err)
-{
-    if (engine->path && (wanted_engines(request) & engine->kind))
-        return 0;
-    nvb_engine_done(engine);
-    return nvb_engine_find(wanted_engines(request), environ, user, engine, err);
 }
 
 static int print_plan(const struct nvb_cli *cli, const struct nvb_request *request,
@@ -94,20 +127,26 @@ static int print_plan(const struct nvb_cli *cli, const struct nvb_request *reque
 }
 
 /* Everything up to the engine's command line. Returns 0 or -1. */
-static int prepare(const struct nvb_cli *cli, const struct nvb_user *user,
-                   struct nvb_request *request, struct nvb_engine *engine, struct nvb_plan *plan,
-                   struct nvb_exec *exec, struct nvb_notes *notes, struct nvb_error **err)
+static int prepare(struct setting *s, struct nvb_request *request, struct nvb_plan *plan,
+                   struct nvb_exec *exec, struct nvb_error **err)
 {
+    _cleanup_plan_defaults_ struct nvb_plan_defaults defaults = {0};
     const struct nvb_plan_input input = {
         .request = request,
-        .engine = engine,
-        .user = user,
-        .host = &cli->host,
+        .engine = &s->engine,
+        .user = &s->user,
+        .host = &s->cli->host,
         .environment = environ,
         .terminal = isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1,
+        .defaults = &defaults,
     };
-    if (find_engine(request, user, engine, err) < 0 ||
-        nvb_plan_resolve(&input, plan, notes, err) < 0)
+    if (load_config(s, err) < 0 || find_engine(s, request, err) < 0)
+        return -1;
+    const bool rootless = s->user.uid != 0 && s->engine.kind == NVB_ENGINE_PODMAN;
+    if (nvb_plan_configure(&s->config, rootless, &defaults, &s->notes, err) < 0)
+        return -1;
+    plan->defaults = TAKE_STRUCT(defaults.line);
+    if (nvb_plan_resolve(&input, plan, &s->notes, err) < 0)
         return -1;
     return nvb_exec_build(plan, exec, err);
 }
@@ -116,16 +155,13 @@ int nvb_cmd_run(struct nvb_cli *cli, int argc, char **argv)
 {
     const bool create = strcmp(argv[0], "create") == 0;
     _cleanup_error_ struct nvb_error *err = NULL;
-    _cleanup_notes_ struct nvb_notes notes = {0};
-    _cleanup_user_ struct nvb_user user = {0};
+    _cleanup_(setting_done) struct setting s = {.cli = cli, .verb = argv[0]};
     _cleanup_request_ struct nvb_request request = {0};
-    _cleanup_engine_ struct nvb_engine engine = {0};
     _cleanup_plan_ struct nvb_plan plan = {0};
     _cleanup_exec_ struct nvb_exec exec = {0};
-    struct asking asking = {.user = &user, .engine = &engine, .verb = argv[0]};
-    const struct nvb_parse parse = {.ask = ask_engine, .data = &asking};
+    const struct nvb_parse parse = {.ask = ask_engine, .data = &s};
 
-    nvb_user_read(environ, &user);
+    nvb_user_read(environ, &s.user);
     if (nvb_parse_run(&parse, argc - 1, argv + 1, &request, &plan, &err) < 0)
         return nvb_cli_fail(cli, err, NVB_EXIT_ENGINE);
     if (request.help)
@@ -134,8 +170,8 @@ int nvb_cmd_run(struct nvb_cli *cli, int argc, char **argv)
                                        : "run [OPTIONS] [ENGINE OPTIONS] IMAGE [COMMAND...]",
                                 help_text, nvb_run_options);
     plan.verb = create ? NVB_PLAN_CREATE : NVB_PLAN_RUN;
-    int r = prepare(cli, &user, &request, &engine, &plan, &exec, &notes, &err);
-    nvb_cli_print_notes(cli, &notes);
+    int r = prepare(&s, &request, &plan, &exec, &err);
+    nvb_cli_print_notes(cli, &s.notes);
     if (r < 0)
         return nvb_cli_fail(cli, err, NVB_EXIT_ENGINE);
     if (request.dry_run != NVB_DRY_RUN_OFF)

@@ -89,7 +89,7 @@ static bool is_socket(const struct nvb_cdi_mount *mount)
     return stat(mount->host_path, &st) < 0 || S_ISSOCK(st.st_mode) || S_ISDIR(st.st_mode);
 }
 
-void nvb_isolate_edits(struct nvb_cdi_edits *edits, unsigned capabilities)
+void nvb_isolate_edits(struct nvb_cdi_edits *edits, unsigned capabilities, bool sockets)
 {
     struct nvb_cdi_edits dropped = {0};
     size_t kept = 0;
@@ -103,7 +103,7 @@ void nvb_isolate_edits(struct nvb_cdi_edits *edits, unsigned capabilities)
     kept = 0;
     nvb_vec_foreach (mount, &edits->mounts) {
         /* Stand-ins for nodes are mounts. */
-        if (is_shared_node(mount->container_path, capabilities) || is_socket(mount))
+        if (is_shared_node(mount->container_path, capabilities) || (sockets && is_socket(mount)))
             nvb_vec_push(&dropped.mounts, *mount);
         else
             edits->mounts.items[kept++] = *mount;

@@ -146,6 +146,20 @@ void nvb_claims_read(const struct nvb_plan_line *line, unsigned engine_version,
     }
 }
 
+static bool overlap(const struct nvb_strv *a, const struct nvb_strv *b)
+{
+    for (size_t i = 0; i < a->count; i++)
+        if (nvb_strv_has(b, a->items[i]))
+            return true;
+    return false;
+}
+
+bool nvb_claims_overlap(const struct nvb_claims *a, const struct nvb_claims *b)
+{
+    return overlap(&a->mounts, &b->mounts) || overlap(&a->places, &b->places) ||
+           overlap(&a->cdi, &b->cdi) || overlap(&a->environment, &b->environment);
+}
+
 const char *nvb_claims_env_value(const struct nvb_plan_line *line, const char *name,
                                  char *const *environment)
 {

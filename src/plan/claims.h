@@ -26,6 +26,9 @@ void nvb_claims_read(const struct nvb_plan_line *line, unsigned engine_version,
                      struct nvb_claims *ret);
 void nvb_claims_done(struct nvb_claims *claims);
 
+/* Whether both bring the same mount destination, device or variable. */
+bool nvb_claims_overlap(const struct nvb_claims *a, const struct nvb_claims *b);
+
 /* Takes out of EDITS what CLAIMS already has. Returns how many nodes and
  * mounts were taken out. */
 size_t nvb_claims_filter(const struct nvb_claims *claims, struct nvb_cdi_edits *edits);

@@ -29,14 +29,6 @@ static bool excludes(const struct nvb_plan *plan, const char *name)
     return false;
 }
 
-static bool overlap(const struct nvb_strv *a, const struct nvb_strv *b)
-{
-    for (size_t i = 0; i < a->count; i++)
-        if (nvb_strv_has(b, a->items[i]))
-            return true;
-    return false;
-}
-
 /* Whether what this one option brings is there already. */
 static bool is_claimed(const struct nvb_plan_option *option, unsigned engine_version,
                        const struct nvb_claims *claims)
@@ -45,8 +37,7 @@ static bool is_claimed(const struct nvb_plan_option *option, unsigned engine_ver
     struct nvb_plan_line line = {.options = {.items = &copy, .count = 1, .cap = 1}};
     _cleanup_claims_ struct nvb_claims own = {0};
     nvb_claims_read(&line, engine_version, &own);
-    return overlap(&own.mounts, &claims->mounts) || overlap(&own.places, &claims->places) ||
-           overlap(&own.cdi, &claims->cdi) || overlap(&own.environment, &claims->environment);
+    return nvb_claims_overlap(&own, claims);
 }
 
 /* The same words twice say nothing more. */

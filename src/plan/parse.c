@@ -142,7 +142,7 @@ static int take_cdi(struct nvb_request *request, enum nvb_request_cdi cdi, struc
 static int take_own(struct nvb_request *request, enum own own, const char *value,
                     struct nvb_error **err)
 {
-    static const char *const isolate_words[] = {"device", "strict", NULL};
+    static const char *const isolate_words[] = {"device", "strict", "none", NULL};
     static const char *const dry_run_words[] = {"shell", "json", NULL};
     unsigned chosen = 0;
 
@@ -171,7 +171,9 @@ static int take_own(struct nvb_request *request, enum own own, const char *value
     case OWN_ISOLATE:
         if (choose("isolate", value, isolate_words, &chosen, err) < 0)
             return -1;
-        request->isolate = chosen == 0 ? NVB_ISOLATE_DEVICE : NVB_ISOLATE_STRICT;
+        request->isolate = chosen == 0   ? NVB_ISOLATE_DEVICE
+                           : chosen == 1 ? NVB_ISOLATE_STRICT
+                                         : NVB_ISOLATE_NONE;
         return 0;
     case OWN_PROFILE:
         set_text(&request->profile, value);
@@ -413,19 +415,25 @@ int nvb_parse_run(const struct nvb_parse *parse, int argc, char *const *argv,
     return 0;
 }
 
-int nvb_parse_defaults(const struct nvb_strv *words, const char *origin, struct nvb_plan_line *ret,
+int nvb_parse_defaults(const struct nvb_strv *words, struct nvb_plan_line *ret, size_t *ret_word,
                        struct nvb_error **err)
 {
     struct nvb_plan_line line = {0};
     struct walk w = {.words = words->items, .count = words->count, .line = &line};
     int r = read_options(&w, err);
-    if (r == 0 && (w.next < w.count || (line.words.count > 0 &&
-                                        strcmp(line.words.items[line.words.count - 1], "--") == 0)))
+    /* A closing "--" has been taken as a word that no option owns. */
+    if (r == 0 && line.words.count > 0 && strcmp(words->items[w.next - 1], "--") == 0 &&
+        (line.options.count == 0 || line.options.items[line.options.count - 1].first +
+                                            line.options.items[line.options.count - 1].words <
+                                        w.next))
+        w.next--;
+    if (r == 0 && w.next < w.count)
         r = nvb_error_make(err, NVB_ERROR_CONFIG, 0, "'%s' is not an option of the engine",
-                           w.next < w.count ? w.words[w.next] : "--");
+                           words->items[w.next]);
     if (r < 0) {
         nvb_plan_line_done(&line);
-        return nvb_error_prefix(err, "%s", origin);
+        *ret_word = w.next < w.count ? w.next : w.count - 1;
+        return -1;
     }
     *ret = line;
     return 0;

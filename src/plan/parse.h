@@ -16,7 +16,8 @@ enum nvb_request_cdi {
 };
 
 enum nvb_request_isolate {
-    NVB_ISOLATE_OFF,
+    NVB_ISOLATE_UNSAID, /* the configuration decides */
+    NVB_ISOLATE_NONE,   /* --isolate=none */
     NVB_ISOLATE_DEVICE, /* --isolate, --isolate=device: the selected GPUs and nothing beside them */
     NVB_ISOLATE_STRICT,
 };
@@ -71,10 +72,11 @@ int nvb_parse_run(const struct nvb_parse *parse, int argc, char *const *argv,
                   struct nvb_error **err);
 
 /*
- * Reads WORDS, options of an engine only (a configuration's default arguments), into *ret. ORIGIN
- * names where they stand, for errors.
+ * Reads WORDS, options of an engine only (a configuration's default arguments), into *ret. Anything
+ * else is a configuration error without a place; *ret_word is then the index of the word. Returns 0
+ * or -1.
  */
-int nvb_parse_defaults(const struct nvb_strv *words, const char *origin, struct nvb_plan_line *ret,
+int nvb_parse_defaults(const struct nvb_strv *words, struct nvb_plan_line *ret, size_t *ret_word,
                        struct nvb_error **err);
 
 /* The names of nvbind's own options, without dashes, NULL-terminated. */

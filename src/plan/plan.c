@@ -88,6 +88,31 @@ bool nvb_plan_is_on(const struct nvb_plan *plan, const char *name)
     return true;
 }
 
+void nvb_plan_line_add(struct nvb_plan_line *line, const char *name, const char *value)
+{
+    struct nvb_plan_option *option = nvb_vec_add(&line->options);
+    option->row = nvb_option_find(name, strlen(name), NVB_OPTION_ANY);
+    option->name = nvb_strdup(name);
+    option->value = nvb_strdup(value);
+    option->first = line->words.count;
+    option->words = 2;
+    nvb_strv_addf(&line->words, "--%s", name);
+    nvb_strv_add(&line->words, value);
+}
+
+void nvb_plan_line_set_value(struct nvb_plan_line *line, size_t index, const char *value)
+{
+    struct nvb_plan_option *option = &line->options.items[index];
+    char **word = &line->words.items[option->first + option->words - 1];
+    /* The value is always the end of its word: "/a:/b", "--volume=/a:/b", "-itv/a:/b". */
+    size_t kept = strlen(*word) - strlen(option->value);
+    char *changed = nvb_strdupf("%.*s%s", (int)kept, *word, value);
+    free(*word);
+    *word = changed;
+    free(option->value);
+    option->value = nvb_strdup(value);
+}
+
 /* Options that share words: the index behind the last one, and the word behind their last. */
 static size_t find_group_end(const struct nvb_plan_line *line, size_t first, size_t *ret_word)
 {

@@ -118,6 +118,12 @@ bool nvb_plan_is_on(const struct nvb_plan *plan, const char *name);
 /* The value of NAME by the user's last word, else the default's, else NULL. Borrowed. */
 const char *nvb_plan_value(const struct nvb_plan *plan, const char *name);
 
+/* Appends the option NAME (of the table, canonical) with VALUE, each a word of its own. */
+void nvb_plan_line_add(struct nvb_plan_line *line, const char *name, const char *value);
+
+/* Gives the option at INDEX another value, in the spelling that it has. It must have one. */
+void nvb_plan_line_set_value(struct nvb_plan_line *line, size_t index, const char *value);
+
 /* Takes the options out of LINE for which DROP (as many items as LINE has options) is set, and
  * writes words that held others as well anew. */
 void nvb_plan_line_drop(struct nvb_plan_line *line, const bool *drop);

@@ -2,12 +2,8 @@
 
 #include <string.h>
 
-#include "base/file.h"
-#include "base/trust.h"
 #include "cdi/build.h"
-#include "cdi/codec.h"
-#include "cdi/validate.h"
-#include "plan/claims.h"
+#include "plan/state.h"
 
 /*
  * Theory of operation. First everything that only depends on words is decided, so that a mistake in
@@ -18,25 +14,7 @@
  * change it under each other, and the same host writes it once.
  */
 
-#define OWN_KIND "nvidia.com/gpu="
-#define VISIBLE  "NVIDIA_VISIBLE_DEVICES"
-
-/* What is known half-way. */
-struct state {
-    const struct nvb_plan_input *input;
-    struct nvb_plan *plan;
-    struct nvb_notes *notes;
-    struct nvb_wish wish;
-    struct nvb_host host;
-    struct nvb_gpus gpus;
-    struct nvb_allowed allowed;
-    struct nvb_choice choice;
-    struct nvb_claims claims;
-    struct nvb_cdi_spec spec;
-    size_t claimed; /* edits that the user's words bring already */
-};
-
-static void done_state(struct state *s)
+static void done_state(struct nvb_plan_state *s)
 {
     nvb_wish_done(&s->wish);
     nvb_host_done(&s->host);
@@ -45,11 +23,6 @@ static void done_state(struct state *s)
     nvb_choice_done(&s->choice);
     nvb_claims_done(&s->claims);
     nvb_cdi_spec_done(&s->spec);
-}
-
-static unsigned engine_version(const struct nvb_engine *engine)
-{
-    return engine->kind == NVB_ENGINE_PODMAN ? engine->version : 0;
 }
 
 /* ---- what the words alone decide ---- */
@@ -66,7 +39,7 @@ static void adopt_rows(struct nvb_plan_line *line, unsigned engine)
     }
 }
 
-static bool is_rootless(const struct state *s)
+static bool is_rootless(const struct nvb_plan_state *s)
 {
     const char *docker_host = nvb_environment_get(s->input->environment, "DOCKER_HOST");
     if (s->input->user->uid == 0 || nvb_plan_is_remote(s->plan, s->input->environment))
@@ -76,7 +49,7 @@ static bool is_rootless(const struct state *s)
            (docker_host && nvb_has_prefix(docker_host, "unix:///run/user/"));
 }
 
-static int check_request(const struct state *s, struct nvb_error **err)
+static int check_request(const struct nvb_plan_state *s, struct nvb_error **err)
 {
     const struct nvb_request *request = s->input->request;
     if (request->profile) {
@@ -88,6 +61,12 @@ static int check_request(const struct state *s, struct nvb_error **err)
         (void)nvb_error_make(err, NVB_ERROR_USAGE, 0,
                              "this version has no isolation beyond '--isolate=device'");
         return nvb_error_hint(err, "nvbind run --isolate=device …");
+    }
+    const struct nvb_plan_defaults *defaults = s->input->defaults;
+    if (defaults && defaults->refuses_rootless && is_rootless(s)) {
+        (void)nvb_place_fail(&defaults->rootless_place, err,
+                             "allow_rootless = false refuses containers without root");
+        return nvb_error_hint(err, "run it as root, or ask who set it");
     }
     if (request->rootless && !is_rootless(s)) {
         bool root = s->input->user->uid == 0;
@@ -117,7 +96,7 @@ static bool is_foreign(const struct nvb_wish *wish)
 
 /* ---- the host ---- */
 
-static int fail_no_driver(const struct state *s, struct nvb_error **err)
+static int fail_no_driver(const struct nvb_plan_state *s, struct nvb_error **err)
 {
     _cleanup_free_ char *version = NULL;
     _cleanup_free_ char *flavour = NULL;
@@ -136,7 +115,7 @@ static int fail_no_driver(const struct state *s, struct nvb_error **err)
 }
 
 /* Adds the GPUs whose nodes the user names by --device. */
-static void choose_by_nodes(struct state *s)
+static void choose_by_nodes(struct nvb_plan_state *s)
 {
     for (size_t i = 0; i < s->gpus.count; i++) {
         bool named = false;
@@ -151,7 +130,7 @@ static void choose_by_nodes(struct state *s)
     }
 }
 
-static void fill_gpus(struct state *s)
+static void fill_gpus(struct nvb_plan_state *s)
 {
     nvb_vec_foreach (place, &s->choice.gpus) {
         const struct nvb_gpu *gpu = &s->gpus.items[*place];
@@ -163,15 +142,30 @@ static void fill_gpus(struct state *s)
     }
 }
 
+/* Devices that the configuration gives to containers with GPUs. */
+static void add_gpu_devices(struct nvb_plan_state *s)
+{
+    const struct nvb_strv *devices = s->input->defaults ? &s->input->defaults->gpu_devices : NULL;
+    for (size_t i = 0; devices && i < devices->count; i++) {
+        struct nvb_plan_line line = {0};
+        _cleanup_claims_ struct nvb_claims claims = {0};
+        nvb_plan_line_add(&line, "device", devices->items[i]);
+        nvb_claims_read(&line, nvb_plan_list_version(s->input->engine), &claims);
+        if (!nvb_claims_overlap(&claims, &s->claims))
+            nvb_plan_line_add(&s->plan->defaults, "device", devices->items[i]);
+        nvb_plan_line_done(&line);
+    }
+}
+
 /* What narrowed the caller would number the GPUs inside wrongly. */
-static void hide_environment(struct state *s)
+static void hide_environment(struct nvb_plan_state *s)
 {
     const char *cuda = nvb_environment_get(s->input->environment, "CUDA_VISIBLE_DEVICES");
     if (s->allowed.narrowed && cuda && cuda[0] != '\0')
         nvb_strv_add(&s->plan->hidden_environment, "CUDA_VISIBLE_DEVICES");
 }
 
-static int choose(struct state *s, struct nvb_error **err)
+static int choose(struct nvb_plan_state *s, struct nvb_error **err)
 {
     if (nvb_host_open(s->input->host, &s->host, err) < 0 ||
         nvb_host_find_gpus(&s->host, &s->gpus, err) < 0)
@@ -186,26 +180,31 @@ static int choose(struct state *s, struct nvb_error **err)
         choose_by_nodes(s);
     fill_gpus(s);
     hide_environment(s);
+    add_gpu_devices(s);
     return 0;
 }
 
 /* ---- what is laid in ---- */
 
-static void filter_edits(struct state *s, struct nvb_cdi_edits *edits)
+static void filter_edits(struct nvb_plan_state *s, struct nvb_cdi_edits *edits)
 {
-    const struct nvb_plan_input *input = s->input;
+    const struct nvb_plan_defaults *defaults = s->input->defaults;
+    const enum nvb_request_isolate said = s->input->request->isolate;
+    const bool isolate =
+        said == NVB_ISOLATE_DEVICE || (said == NVB_ISOLATE_UNSAID && defaults && defaults->isolate);
     s->claimed += nvb_claims_filter(&s->claims, edits);
-    if (input->request->isolate == NVB_ISOLATE_DEVICE || input->default_isolate)
-        nvb_isolate_edits(edits, s->plan->capabilities);
+    if (isolate || (defaults && defaults->restrict_devices))
+        nvb_isolate_edits(edits, s->plan->capabilities, isolate);
 }
 
-static int build_spec(struct state *s, struct nvb_error **err)
+static int build_spec(struct nvb_plan_state *s, struct nvb_error **err)
 {
     _cleanup_strv_ struct nvb_strv needed = {0};
     const struct nvb_cdi_build_options options = {
         .naming = NVB_CDI_BY_INDEX | NVB_CDI_BY_UUID,
         .capabilities = s->plan->capabilities,
         .needed = &needed,
+        .gpus = &s->gpus,
     };
     /* A container that was given one of eight GPUs sees all in /proc and one node in /dev. */
     nvb_vec_foreach (gpu, &s->plan->gpus)
@@ -221,7 +220,7 @@ static int build_spec(struct state *s, struct nvb_error **err)
     return 0;
 }
 
-static int fill_edits(struct state *s, struct nvb_error **err)
+static int fill_edits(struct nvb_plan_state *s, struct nvb_error **err)
 {
     struct nvb_plan *plan = s->plan;
     nvb_cdi_edits_merge(&plan->edits, &s->spec.edits);
@@ -235,21 +234,7 @@ static int fill_edits(struct state *s, struct nvb_error **err)
     return 0;
 }
 
-/* ---- how the engine gets it ---- */
-
-static void name_devices(struct state *s)
-{
-    struct nvb_strv *names = &s->plan->cdi_devices;
-    /* A name that the user wrote himself stands among his words. */
-    if (s->wish.own_cdi || nvb_strv_has(&s->claims.cdi, OWN_KIND "all"))
-        return;
-    if (s->choice.all) {
-        nvb_strv_add(names, OWN_KIND "all");
-        return;
-    }
-    nvb_vec_foreach (gpu, &s->plan->gpus)
-        nvb_strv_addf(names, OWN_KIND "%u", gpu->index);
-}
+/* ---- all together ---- */
 
 /* A configuration's NVIDIA_VISIBLE_DEVICES is a request to nvbind. In the container it would only
  * make another runtime inject the same GPUs again. */
@@ -259,166 +244,13 @@ static void drop_default_request(struct nvb_plan_line *line)
     for (size_t i = 0; i < line->options.count; i++) {
         const struct nvb_plan_option *option = &line->options.items[i];
         drop[i] = nvb_plan_option_is(option, "env") && option->value &&
-                  nvb_has_prefix(option->value, VISIBLE "=");
+                  nvb_has_prefix(option->value, NVB_VISIBLE "=");
     }
     nvb_plan_line_drop(line, drop);
 }
-
-/* Takes the user's own names of our devices out: what they mean is laid in directly. */
-static void drop_own_names(struct nvb_plan_line *line)
-{
-    _cleanup_free_ bool *drop = nvb_calloc(line->options.count + 1, sizeof(*drop));
-    for (size_t i = 0; i < line->options.count; i++) {
-        const struct nvb_plan_option *option = &line->options.items[i];
-        _cleanup_strv_ struct nvb_strv words = {0};
-        if (!nvb_plan_option_is(option, "device") || !option->value)
-            continue;
-        nvb_claims_split_csv(option->value, &words);
-        drop[i] = true;
-        for (size_t k = 0; k < words.count; k++)
-            drop[i] = drop[i] && nvb_has_prefix(words.items[k], OWN_KIND);
-    }
-    nvb_plan_line_drop(line, drop);
-}
-
-static void use_direct(struct state *s)
-{
-    s->plan->mode = NVB_PLAN_DIRECT;
-    if (!s->wish.own_cdi)
-        return;
-    drop_own_names(&s->plan->user);
-    drop_own_names(&s->plan->defaults);
-    nvb_notes_add(s->notes, NVB_NOTE_INFO,
-                  "no CDI specification that this engine reads has '" OWN_KIND
-                  "%s': its devices and files are passed directly",
-                  s->wish.words);
-}
-
-static int use_folder(struct state *s, const char *runtime, struct nvb_error **err)
-{
-    _cleanup_str_ struct nvb_str text = NVB_STR_INIT;
-    struct nvb_plan *plan = s->plan;
-    if (nvb_cdi_validate(&s->spec, err) < 0 ||
-        nvb_cdi_write(&s->spec, NVB_CDI_JSON, &text, err) < 0)
-        return -1;
-    uint64_t hash = nvb_hash(NVB_HASH_INIT, text.data, text.len);
-    _cleanup_free_ char *folder = nvb_strdupf("%s/cdi/%016llx", runtime, (unsigned long long)hash);
-    plan->mode = NVB_PLAN_CDI;
-    plan->spec.path = nvb_strdupf("%s/nvidia.com-gpu.json", folder);
-    plan->spec.len = text.len;
-    plan->spec.text = nvb_str_steal(&text);
-    /* The option replaces the folders that the engine reads by itself, so those go first. */
-    nvb_system_spec_folders(s->input->engine, &plan->cdi_folders);
-    nvb_strv_add(&plan->cdi_folders, folder);
-    name_devices(s);
-    return 0;
-}
-
-/* Whether a specification that the engine reads anyway has everything. It tells of the machine
- * itself, not of another root. */
-static bool is_in_system(const struct state *s)
-{
-    if (s->input->host->host_root || s->input->host->driver_root || s->input->host->dev_root)
-        return false;
-    if (s->choice.all)
-        return nvb_system_spec_has(s->input->engine, "all");
-    nvb_vec_foreach (gpu, &s->plan->gpus) {
-        _cleanup_free_ char *name = nvb_strdupf("%u", gpu->index);
-        if (!nvb_system_spec_has(s->input->engine, name))
-            return false;
-    }
-    return s->plan->gpus.count > 0;
-}
-
-static int insist_on_cdi(struct state *s, struct nvb_error **err)
-{
-    const struct nvb_engine *engine = s->input->engine;
-    if (is_in_system(s)) {
-        s->plan->mode = NVB_PLAN_CDI;
-        name_devices(s);
-        return 0;
-    }
-    if (engine->kind == NVB_ENGINE_DOCKER)
-        (void)nvb_error_make(err, NVB_ERROR_ENGINE, 0,
-                             "--cdi: Docker takes CDI specifications from its own folders only, "
-                             "and none there has these GPUs");
-    else if (engine->version < 505)
-        (void)nvb_error_make(err, NVB_ERROR_ENGINE, 0,
-                             "--cdi: Podman %s takes no folder of CDI specifications (5.5 does), "
-                             "and none in /etc/cdi or /var/run/cdi has these GPUs",
-                             engine->version_text);
-    else
-        (void)nvb_error_make(err, NVB_ERROR_ENGINE, 0,
-                             "--cdi: there is no private folder for the specification: "
-                             "XDG_RUNTIME_DIR is not set, or not the caller's alone");
-    return nvb_error_hint(err, "sudo nvbind cdi generate --output /etc/cdi/nvidia.yaml, or leave "
-                               "'--cdi' out");
-}
-
-static bool may_use_folder(const struct state *s)
-{
-    const struct nvb_engine *engine = s->input->engine;
-    return engine->kind == NVB_ENGINE_PODMAN && engine->version >= 505 &&
-           !nvb_plan_is_remote(s->plan, s->input->environment);
-}
-
-/* Whether a node is to appear under another path than it has. Engines cannot do that by CDI without
- * root (Podman 5.4 to 6.1); by --device they can. */
-static bool moves_nodes(const struct state *s)
-{
-    nvb_vec_foreach (node, &s->plan->edits.nodes)
-        if (node->host_path && strcmp(node->host_path, node->path) != 0)
-            return s->input->user->uid != 0;
-    return false;
-}
-
-static void note_outliving(const struct state *s)
-{
-    if (s->plan->mode == NVB_PLAN_CDI && s->plan->spec.path)
-        nvb_notes_add(s->notes, NVB_NOTE_WARNING,
-                      "the engine finds this container's CDI devices only when nvbind starts it: "
-                      "'--rm', or '--no-cdi', avoids that");
-    else if (s->plan->mode == NVB_PLAN_DIRECT)
-        nvb_notes_add(s->notes, NVB_NOTE_INFO,
-                      "the container keeps this driver's files: after a driver upgrade it has to "
-                      "be made anew");
-}
-
-static int settle_mode(struct state *s, struct nvb_error **err)
-{
-    const enum nvb_request_cdi cdi = s->input->request->cdi;
-    const bool outlives = nvb_plan_outlives(s->plan);
-    /* What the user's words bring already is easier left out of a command line than of a file. */
-    const bool wanted =
-        cdi == NVB_CDI_INSIST || (cdi == NVB_CDI_AUTO && !outlives && s->claimed == 0 &&
-                                  !s->wish.own_nodes && !moves_nodes(s));
-    _cleanup_free_ char *runtime = NULL;
-    int r = 1;
-    if (wanted && may_use_folder(s)) {
-        r = nvb_trust_runtime_folder(s->input->user->runtime_dir, &runtime, err);
-        if (r < 0) {
-            if (err && *err && !(*err)->hint)
-                (void)nvb_error_hint(err, "nvbind run --no-cdi …");
-            return -1;
-        }
-    }
-    if (r == 0)
-        r = use_folder(s, runtime, err);
-    else if (cdi == NVB_CDI_INSIST)
-        r = insist_on_cdi(s, err);
-    else
-        use_direct(s);
-    if (r < 0)
-        return -1;
-    if (outlives)
-        note_outliving(s);
-    return 0;
-}
-
-/* ---- all together ---- */
 
 /* The user's own names, where a specification that the engine reads anyway has them. */
-static bool is_left_to_engine(const struct state *s)
+static bool is_left_to_engine(const struct nvb_plan_state *s)
 {
     if (!s->wish.own_cdi || s->wish.own_nodes)
         return false;
@@ -426,8 +258,8 @@ static bool is_left_to_engine(const struct state *s)
         return true;
     for (size_t i = 0; i < s->claims.cdi.count; i++) {
         const char *name = s->claims.cdi.items[i];
-        if (nvb_has_prefix(name, OWN_KIND) &&
-            !nvb_system_spec_has(s->input->engine, name + strlen(OWN_KIND)))
+        if (nvb_has_prefix(name, NVB_OWN_KIND) &&
+            !nvb_system_spec_has(s->input->engine, name + strlen(NVB_OWN_KIND)))
             return false;
     }
     return s->input->request->cdi != NVB_CDI_REFUSE && !s->input->host->host_root;
@@ -442,7 +274,7 @@ static int fail_remote(struct nvb_error **err)
                                "specification there");
 }
 
-static int resolve(struct state *s, struct nvb_error **err)
+static int resolve(struct nvb_plan_state *s, struct nvb_error **err)
 {
     struct nvb_plan *plan = s->plan;
     if (nvb_wish_read(s->input, plan, &s->wish, err) < 0 ||
@@ -451,13 +283,13 @@ static int resolve(struct state *s, struct nvb_error **err)
     plan->source = s->wish.source;
     plan->selection = nvb_strdup(s->wish.words);
     drop_default_request(&plan->defaults);
-    nvb_claims_read(&plan->user, engine_version(s->input->engine), &s->claims);
-    nvb_claims_read(&plan->defaults, engine_version(s->input->engine), &s->claims);
+    nvb_claims_read(&plan->user, nvb_plan_list_version(s->input->engine), &s->claims);
+    nvb_claims_read(&plan->defaults, nvb_plan_list_version(s->input->engine), &s->claims);
     if (wants_nothing(&s->wish) || is_left_to_engine(s)) {
         /* An image's ENV would make an NVIDIA default runtime of Docker inject GPUs. */
         if (s->input->engine->kind == NVB_ENGINE_DOCKER && !s->wish.own_cdi &&
-            !nvb_strv_has(&s->claims.environment, VISIBLE)) {
-            nvb_strv_add(&plan->edits.env, VISIBLE "=void");
+            !nvb_strv_has(&s->claims.environment, NVB_VISIBLE)) {
+            nvb_strv_add(&plan->edits.env, NVB_VISIBLE "=void");
             plan->mode = NVB_PLAN_DIRECT;
         }
         return 0;
@@ -471,7 +303,8 @@ static int resolve(struct state *s, struct nvb_error **err)
     if (nvb_plan_is_remote(plan, s->input->environment))
         return fail_remote(err);
     if (choose(s, err) < 0 || build_spec(s, err) < 0 || fill_edits(s, err) < 0 ||
-        nvb_plan_check_access(s->input, plan, s->notes, err) < 0 || settle_mode(s, err) < 0)
+        nvb_plan_check_access(s->input, plan, s->notes, err) < 0 ||
+        nvb_plan_settle_mode(s, err) < 0)
         return -1;
     for (size_t i = 0; i < s->choice.foreign.count; i++)
         nvb_strv_add(&plan->cdi_devices, s->choice.foreign.items[i]);
@@ -481,7 +314,7 @@ static int resolve(struct state *s, struct nvb_error **err)
 int nvb_plan_resolve(const struct nvb_plan_input *input, struct nvb_plan *plan,
                      struct nvb_notes *notes, struct nvb_error **err)
 {
-    struct state s = {.input = input, .plan = plan, .notes = notes, .host = NVB_HOST_INIT};
+    struct nvb_plan_state s = {.input = input, .plan = plan, .notes = notes, .host = NVB_HOST_INIT};
     unsigned kind = input->engine->kind;
     plan->engine = input->engine;
     adopt_rows(&plan->early, kind);

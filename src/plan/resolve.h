@@ -5,6 +5,7 @@
 
 #include "host/host.h"
 #include "host/user.h"
+#include "plan/configure.h"
 #include "plan/parse.h"
 #include "plan/plan.h"
 #include "plan/selection.h"
@@ -18,10 +19,8 @@ struct nvb_plan_input {
     char *const *environment; /* the caller's */
     bool terminal;            /* standard input and output are one */
 
-    /* What configuration says; NULL or 0 where it says nothing. */
-    const char *default_selection; /* SELECTION; else "all" */
-    unsigned default_capabilities; /* else compute and utility, as the driver's own default is */
-    bool default_isolate;          /* as --isolate=device */
+    const struct nvb_plan_defaults *defaults; /* what the configuration says besides
+                                                 plan->defaults; NULL: nothing */
 };
 
 /*
@@ -78,8 +77,8 @@ void nvb_system_spec_folders(const struct nvb_engine *engine, struct nvb_strv *r
 int nvb_plan_check_access(const struct nvb_plan_input *input, const struct nvb_plan *plan,
                           struct nvb_notes *notes, struct nvb_error **err);
 
-/* Takes out of EDITS what isolation leaves out: nodes and sockets that reach past the chosen GPUs.
- */
-void nvb_isolate_edits(struct nvb_cdi_edits *edits, unsigned capabilities);
+/* Takes out of EDITS what isolation leaves out: nodes that reach past the chosen GPUs, and SOCKETS
+ * of the driver's services. */
+void nvb_isolate_edits(struct nvb_cdi_edits *edits, unsigned capabilities, bool sockets);
 
 #endif

@@ -63,7 +63,8 @@ static int read_engine_words(const struct nvb_plan_input *input, const struct nv
 static int read_default(const struct nvb_plan_input *input, struct nvb_wish *ret,
                         struct nvb_error **err)
 {
-    const char *words = input->default_selection ? input->default_selection : "all";
+    const struct nvb_plan_defaults *defaults = input->defaults;
+    const char *words = defaults && defaults->selection ? defaults->selection : "all";
     /* "--runtime nvidia" is a request for GPUs that does not say which. */
     if (input->request->gpu_runtime && strcmp(words, "none") == 0)
         words = "all";
@@ -114,8 +115,9 @@ int nvb_wish_read_capabilities(const struct nvb_plan_input *input, const struct 
             return nvb_error_prefix(err, GRANTED);
         return 0;
     }
-    *ret = input->default_capabilities ? input->default_capabilities
-                                       : (unsigned)(NVB_CAP_COMPUTE | NVB_CAP_UTILITY);
+    *ret = input->defaults && input->defaults->capabilities
+               ? input->defaults->capabilities
+               : (unsigned)(NVB_CAP_COMPUTE | NVB_CAP_UTILITY);
     return 0;
 }
 

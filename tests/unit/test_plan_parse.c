@@ -233,8 +233,8 @@ static void test_bad_words(void **state)
     FAILS("option '--gpu' needs a value, not an empty one", NULL, "--gpu=", "img");
     FAILS("option '--rootless' takes no value", NULL, "--rootless=yes", "img");
     FAILS("'--cdi' and '--no-cdi' exclude each other", NULL, "--cdi", "--no-cdi", "img");
-    FAILS("'--isolate=hard' is unknown", "--isolate takes one of: device, strict", "--isolate=hard",
-          "img");
+    FAILS("'--isolate=hard' is unknown", "--isolate takes one of: device, strict, none",
+          "--isolate=hard", "img");
     FAILS("'--dry-run=yaml' is unknown", "--dry-run takes one of: shell, json", "--dry-run=yaml",
           "img");
 }
@@ -259,7 +259,8 @@ static struct nvb_plan_line read_defaults(const char *const *words)
     struct nvb_plan_line line = {0};
     for (; *words; words++)
         nvb_strv_add(&list, *words);
-    assert_int_equal(nvb_parse_defaults(&list, "here", &line, &err), 0);
+    size_t word = 0;
+    assert_int_equal(nvb_parse_defaults(&list, &line, &word, &err), 0);
     return line;
 }
 
@@ -302,21 +303,29 @@ static void test_defaults(void **state)
 static void test_bad_defaults(void **state)
 {
     (void)state;
-    const char *const bad[][3] = {
-        {"--rm", "alpine", "here: 'alpine' is not an option of the engine"},
-        {"--gpu", "all", "here: '--gpu' is not an option of the engine"},
-        {"--rm", "--", "here: '--' is not an option of the engine"},
-        {"--rm", "--volum=x", "here: unknown option '--volum'"},
-        {"--rm", "--url=x", "here: '--url' stands before the engine's command word"},
+    static const struct {
+        const char *words[2];
+        const char *message;
+        size_t word;
+    } bad[] = {
+        {{"--rm", "alpine"}, "'alpine' is not an option of the engine", 1},
+        {{"--gpu", "all"}, "'--gpu' is not an option of the engine", 0},
+        {{"--rm", "--"}, "'--' is not an option of the engine", 1},
+        {{"--rm", "--volum=x"}, "unknown option '--volum'", 1},
+        {{"--rm", "-v"}, "option '-v' needs a value", 1},
+        {{"--", "img"}, "'--' is not an option of the engine", 0},
+        {{"--rm", "--url=x"}, "'--url' stands before the engine's command word", 1},
     };
     for (size_t i = 0; i < NVB_COUNT(bad); i++) {
         _cleanup_strv_ struct nvb_strv list = {0};
         _cleanup_error_ struct nvb_error *err = NULL;
         struct nvb_plan_line line = {0};
-        nvb_strv_add(&list, bad[i][0]);
-        nvb_strv_add(&list, bad[i][1]);
-        assert_int_equal(nvb_parse_defaults(&list, "here", &line, &err), -1);
-        assert_string_equal(err->message, bad[i][2]);
+        size_t word = 99;
+        nvb_strv_add(&list, bad[i].words[0]);
+        nvb_strv_add(&list, bad[i].words[1]);
+        assert_int_equal(nvb_parse_defaults(&list, &line, &word, &err), -1);
+        assert_string_equal(err->message, bad[i].message);
+        assert_int_equal(word, bad[i].word);
         assert_int_equal(line.words.count, 0);
     }
 }

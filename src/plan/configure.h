@@ -1,0 +1,39 @@
+#ifndef NVB_PLAN_CONFIGURE_H
+#define NVB_PLAN_CONFIGURE_H
+
+/* What the configuration adds to a plan, before the user's words are laid over it. */
+
+#include "config/config.h"
+#include "host/host.h"
+#include "plan/parse.h"
+
+/* The configuration as the resolver takes it. Owned. */
+struct nvb_plan_defaults {
+    struct nvb_plan_line line;   /* default_args, environment, security_opts */
+    struct nvb_strv gpu_devices; /* additional_devices: for containers with GPUs */
+    const char *selection;       /* borrowed from the configuration; or NULL */
+    unsigned capabilities;       /* 0: not set */
+    bool isolate;                /* enable_isolation */
+    bool restrict_devices;
+    bool refuses_rootless; /* allow_rootless = false */
+    struct nvb_place rootless_place;
+};
+
+#define _cleanup_plan_defaults_ _cleanup_(nvb_plan_defaults_done)
+
+void nvb_plan_defaults_done(struct nvb_plan_defaults *defaults);
+
+/*
+ * Reads CONFIG, which must outlive *ret. Values are expanded now: an option whose variable is unset
+ * is left out whole, and NOTES says so. ROOTLESS: options that a rootless engine cannot have and
+ * does not need are left out with one warning. Faults name the file, the line and the column.
+ * Returns 0 or -1.
+ */
+int nvb_plan_configure(const struct nvb_config *config, bool rootless,
+                       struct nvb_plan_defaults *ret, struct nvb_notes *notes,
+                       struct nvb_error **err);
+
+/* The engine that the configuration names, one bit of enum nvb_engine_kind; 0: none. */
+unsigned nvb_plan_configured_engine(const struct nvb_config *config);
+
+#endif

@@ -1,0 +1,178 @@
+# What the configuration adds to nvbind run, and what the user's words take away again.
+
+load ../lib/run
+bats_require_minimum_version 1.5.0
+
+setup_file() {
+    run_setup_file
+}
+
+setup() {
+    run_setup
+    fake_engine podman 4.3.1
+    mkdir -p -m 0755 "$HOME/.config/nvbind"
+    chmod 0755 "$HOME"
+    config=$HOME/.config/nvbind/config.toml
+}
+
+# line WORDS...: what is run, without GPUs and without the engine's path.
+line() {
+    sim run --gpu none --dry-run "$@" img 2>err | sed 's/^[^ ]*\/podman //'
+}
+
+@test "the document's block for Podman" {
+    cat >"$config" <<'TOML'
+[runtime]
+default_runtime = "podman"
+default_args = ["--rm", "-it"]
+
+[gpu]
+default_selection = "all"
+enable_isolation = true  # Podman supports advanced GPU isolation
+
+[security]
+allow_rootless = true
+restrict_devices = false
+security_opts = [
+  "label=type:container_runtime_t"  # SELinux
+]
+
+# Podman-specific environment variables
+[runtime.environment]
+NVIDIA_VISIBLE_DEVICES = "all"
+NVIDIA_DRIVER_CAPABILITIES = "all"
+TOML
+    # No terminal here, so no -t.
+    [ "$(line)" = "run --rm -i --env NVIDIA_DRIVER_CAPABILITIES=all --security-opt label=type:container_runtime_t img" ]
+    run -0 --separate-stderr sim run --dry-run=json img
+    [ "$(jq -r .gpus.decided_by <<<"$output")" = "configuration NVIDIA_VISIBLE_DEVICES" ]
+    [ "$(jq -r .gpus.capabilities <<<"$output")" = all ]
+    [ "$(jq -r '.gpus.devices | length' <<<"$output")" = 8 ]
+    [ "$(jq -r '.edits.env | join(" ")' <<<"$output")" = NVIDIA_VISIBLE_DEVICES=void ]
+    [[ $output != *nvidia-uvm-tools* ]]
+    run -0 --separate-stderr sim run --isolate=none --dry-run=json img
+    [[ $output = *nvidia-uvm-tools* ]]
+    # The user's words replace them.
+    [ "$(line --restart=always)" = "run -i --env NVIDIA_DRIVER_CAPABILITIES=all --security-opt label=type:container_runtime_t --restart=always img" ]
+    [ "$(line -d -e NVIDIA_DRIVER_CAPABILITIES=compute)" = "run --rm --security-opt label=type:container_runtime_t -d -e NVIDIA_DRIVER_CAPABILITIES=compute img" ]
+}
+
+@test "a terminal keeps -t" {
+    echo 'runtime.default_args = ["-it"]' >"$config"
+    command -v script >/dev/null || skip "script is not installed"
+    run -0 script -qec "$NVBIND_BIN/nvbind run --gpu none --dry-run img" /dev/null
+    [[ $output = *"/podman run -it img"* ]]
+}
+
+@test "the document's block for rootless use" {
+    cat >"$config" <<'TOML'
+# Enhanced rootless configuration
+[security]
+allow_rootless = true
+restrict_devices = false
+
+# Rootless Podman optimizations
+[runtime]
+default_args = [
+  "--rm",
+  "-it",
+  "--security-opt", "label=disable",  # Disable SELinux for GPU access
+  "--device-cgroup-rule", "c 195:* rmw",  # NVIDIA devices
+  "--device-cgroup-rule", "c 510:0 rmw"   # NVIDIA UVM
+]
+TOML
+    if [ "$(id -u)" -eq 0 ]; then
+        [ "$(line)" = "run --rm -i --security-opt label=disable --device-cgroup-rule 'c 195:* rmw' --device-cgroup-rule 'c 510:0 rmw' img" ]
+    else
+        [ "$(line)" = "run --rm -i --security-opt label=disable img" ]
+        [ "$(grep -c warning err)" -eq 1 ]
+        grep -q 'device-cgroup-rule.*left out' err
+    fi
+}
+
+@test "the document's block for games: a variable that is unset leaves its entry out" {
+    cat >"$config" <<'TOML'
+[runtime.environment]
+NVIDIA_VISIBLE_DEVICES = "all"
+NVIDIA_DLSS_ENABLED = "1"
+DISPLAY = "$DISPLAY"
+PULSE_RUNTIME_PATH = "/run/user/1000/pulse"
+__GL_SHADER_DISK_CACHE_PATH = "/tmp"
+TOML
+    DISPLAY=:7 run -0 line
+    [ "$output" = "run --env NVIDIA_DLSS_ENABLED=1 --env DISPLAY=:7 --env PULSE_RUNTIME_PATH=/run/user/1000/pulse --env __GL_SHADER_DISK_CACHE_PATH=/tmp img" ]
+    unset DISPLAY
+    [ "$(line)" = "run --env NVIDIA_DLSS_ENABLED=1 --env PULSE_RUNTIME_PATH=/run/user/1000/pulse --env __GL_SHADER_DISK_CACHE_PATH=/tmp img" ]
+    [ "$(grep -c warning err)" -eq 1 ]
+    grep -q DISPLAY err
+}
+
+@test "expansion stays inside one field of one option" {
+    cat >"$config" <<'TOML'
+[runtime]
+default_args = ["-v", "$DATA:/data:ro", "-e", "A=$A", "--name", "${NAME:-plain}", "-ieB=$B"]
+TOML
+    DATA='/my data' A='x -v /:/host' B=1 run -0 line
+    [ "$output" = "run -v '/my data:/data:ro' -e 'A=x -v /:/host' --name plain -ieB=1 img" ]
+    A=1 B=1 run -0 line
+    [ "$output" = "run -e A=1 --name plain -ieB=1 img" ]
+    A=1 DATA=/d run -0 line
+    [ "$output" = "run -v /d:/data:ro -e A=1 --name plain -i img" ]
+    DATA=/:/host A=1 B=1 fails "config.toml:2" "" sim run --gpu none img
+    echo 'runtime.default_args = ["$OPTION"]' >"$config"
+    OPTION=--privileged fails "'\$OPTION' is not an option of the engine" "" sim run --gpu none img
+}
+
+@test "selection, capabilities and engine" {
+    printf 'gpu.default_selection = "2,3"\ngpu.capabilities = ["video"]\n' >"$config"
+    run -0 --separate-stderr sim run --rm --dry-run=json img
+    [ "$(jq -c '[.gpus.devices[].index]' <<<"$output")" = "[2,3]" ]
+    [ "$(jq -r .gpus.capabilities <<<"$output")" = video ]
+    NVBIND_GPU=4 run -0 --separate-stderr sim run --rm --dry-run=json img
+    [ "$(jq -c '[.gpus.devices[].index]' <<<"$output")" = "[4]" ]
+    NVBIND_GPU=4 run -0 --separate-stderr sim run --rm --gpu 5 --capabilities compute --dry-run=json img
+    [ "$(jq -c '[.gpus.devices[].index]' <<<"$output")" = "[5]" ]
+    [ "$(jq -r .gpus.capabilities <<<"$output")" = compute ]
+    fake_engine docker 26.1.5
+    echo 'runtime.default_runtime = "docker"' >"$config"
+    [ "$(sim run --gpu none --dry-run=json img | jq -r .engine.name)" = docker ]
+    [ "$(sim run --gpu none --dry-run=json --runtime podman img | jq -r .engine.name)" = podman ]
+    [ "$(NVBIND_RUNTIME=podman sim run --gpu none --dry-run=json img | jq -r .engine.name)" = podman ]
+}
+
+@test "additional devices come with GPUs, once" {
+    echo 'gpu.additional_devices = ["/dev/fuse", "amd.com/gpu=0"]' >"$config"
+    [ "$(line)" = "run img" ]
+    run -0 sim run --rm --gpu 0 --device /dev/fuse --dry-run img
+    [[ $output = *" run --device amd.com/gpu=0 --env "*" --rm --device /dev/fuse img" ]]
+}
+
+@test "what this version does not have yet is said" {
+    echo 'runtime.profiles = ["gaming"]' >"$config"
+    fails "no profile 'gaming' is installed" "" sim run --gpu none img
+    echo 'gpu.additional_libraries = ["/opt/x.so"]' >"$config"
+    [ "$(line)" = "run img" ]
+    grep -q "warning.*additional_libraries" err
+}
+
+@test "a fault in the configuration names its place, and nothing is run" {
+    printf '[runtime]\ndefault_args = ["--rm",\n  "alpine"]\n' >"$config"
+    fails "$config:3:3" "" sim run --gpu none img
+    printf '[runtime]\ndefault_args = ["--rm", "--volum=x"]\n' >"$config"
+    fails "$config:2:" "did you mean '--volume'?" sim run --gpu none img
+    printf '[runtime]\ndefault_args = ["--gpu", "all"]\n' >"$config"
+    fails "'--gpu' is not an option of the engine" "" sim run --gpu none img
+    printf '[gpu]\ndefault_selction = "all"\n' >"$config"
+    fails "$config:2:" "default_selection" sim run --gpu none img
+    printf 'gpu.default_selection = "purple"\n' >"$config"
+    fails "'purple' is not a GPU" "" sim run img
+    chmod 0666 "$config"
+    fails "can be written by others" "" sim run --gpu none img
+    fails "no-such-file" "" nvbind --config ./no-such-file run --gpu none img
+}
+
+@test "rootless can be refused" {
+    [ "$(id -u)" -ne 0 ] || skip "this is root"
+    printf '[security]\nallow_rootless = false\n' >"$config"
+    fails "$config:2:" "as root" sim run --gpu none img
+}
