@@ -47,38 +47,44 @@ static void files_done(struct files *files)
     free(files->libraries);
 }
 
-static void add_mount(struct files *files, const char *path, const char *container_path,
+/* OUTSIDE is the file as the machine itself calls it. */
+static void add_mount(struct files *files, const char *outside, const char *container_path,
                       const char *const *options)
 {
-    _cleanup_free_ char *outside = nvb_root_outside(&files->builder->host->driver, path);
     nvb_cdi_edits_add_mount(&files->builder->spec.edits, outside, container_path, options);
 }
 
 /* Under NAME in each of the loader's folders, unless another library is there: the first wins, as
  * it would in the linker cache. */
-static void mount_by_name(struct files *files, const struct nvb_driver_file *file, const char *name)
+static void mount_by_name(struct files *files, const struct nvb_driver_file *file,
+                          const char *outside, const char *name)
 {
     struct nvb_strv *names = file->is_32bit ? &files->names_32 : &files->names_64;
     if (nvb_strv_has(names, name))
         return;
     nvb_strv_add(names, name);
     for (const char *const *folder = file->is_32bit ? folders_32 : folders_64; *folder; folder++) {
-        _cleanup_free_ char *path = nvb_strdupf("%s/%s", *folder, name);
-        add_mount(files, file->path, path, file_options);
+        _cleanup_str_ struct nvb_str path = NVB_STR_INIT;
+        nvb_str_add(&path, *folder);
+        nvb_str_addc(&path, '/');
+        nvb_str_add(&path, name);
+        add_mount(files, outside, path.data, file_options);
     }
 }
 
-static void add_library_hookless(struct files *files, const struct nvb_driver_file *file)
+static void add_library_hookless(struct files *files, const struct nvb_driver_file *file,
+                                 const char *outside)
 {
     const char *own_name = nvb_path_base(file->path);
-    mount_by_name(files, file, file->soname ? file->soname : own_name);
+    mount_by_name(files, file, outside, file->soname ? file->soname : own_name);
     if (file->by_file_name)
-        mount_by_name(files, file, own_name);
+        mount_by_name(files, file, outside, own_name);
     for (const char *const *name = file->devnames; name && *name; name++)
-        mount_by_name(files, file, *name);
+        mount_by_name(files, file, outside, *name);
 }
 
-static void add_library_for_hook(struct files *files, const struct nvb_driver_file *file)
+static void add_library_for_hook(struct files *files, const struct nvb_driver_file *file,
+                                 const char *outside)
 {
     files->libraries[files->library_count++] = (struct nvb_hook_library){
         .path = file->path,
@@ -86,18 +92,19 @@ static void add_library_for_hook(struct files *files, const struct nvb_driver_fi
         .devnames = file->devnames,
         .is_32bit = file->is_32bit,
     };
-    add_mount(files, file->path, file->path, file_options);
+    add_mount(files, outside, file->path, file_options);
 }
 
 static void add_file(struct files *files, const struct nvb_driver_file *file)
 {
+    _cleanup_free_ char *outside = nvb_root_outside(&files->builder->host->driver, file->path);
     if (file->kind != NVB_FILE_LIBRARY || file->container_path)
-        add_mount(files, file->path, file->container_path ? file->container_path : file->path,
+        add_mount(files, outside, file->container_path ? file->container_path : file->path,
                   file->kind == NVB_FILE_SOCKET ? socket_options : file_options);
     else if (files->builder->options->hook)
-        add_library_for_hook(files, file);
+        add_library_for_hook(files, file, outside);
     else
-        add_library_hookless(files, file);
+        add_library_hookless(files, file, outside);
 }
 
 /* /dev/dri/by-path, which names the nodes by PCI address, as udev does. */

@@ -125,8 +125,9 @@ bool nvb_yaml_is_word(const char *text)
 {
     static const char *const *const lists[] = {null_words, true_words,      false_words,
                                                inf_words,  minus_inf_words, nan_words};
-    if (strlen(text) > strlen("false"))
-        return false; /* as nearly everything is */
+    /* As nearly everything is: the empty text alone begins with the string's closing zero. */
+    if (!strchr("nNtTyYoOfF~.+-", *text) || strlen(text) > strlen("false"))
+        return false;
     for (size_t i = 0; i < NVB_COUNT(lists); i++) {
         if (is_one_of(text, lists[i]))
             return true;
