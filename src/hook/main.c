@@ -72,9 +72,14 @@ static int fail(const struct nvb_error *err)
 static int open_root(struct hook_root *root, struct nvb_error **err)
 {
     _cleanup_free_ char *path = NULL;
-    if (hook_state_read(STDIN_FILENO, &path, err) < 0)
+    int r = hook_state_read(STDIN_FILENO, &path, err);
+    if (r < 0)
         return -1;
-    int r = hook_root_open(path, root);
+    /* In a user namespace of its own (--userns=auto) the bundle is closed to the hook. runc, whose
+     * state does not tell the root, has changed to it before it starts the hook. */
+    if (r > 0)
+        path = nvb_strdup("(the working folder)");
+    r = r > 0 ? hook_root_open_here(root) : hook_root_open(path, root);
     if (r == -EXDEV) {
         nvb_error_make(err, NVB_ERROR_ENGINE, 0, "the container's root '%s' is the hook's own",
                        path);

@@ -98,6 +98,12 @@ static int cover(int copy, int target)
     return 0;
 }
 
+int hook_lay_over(int target, const struct nvb_str *text)
+{
+    _cleanup_close_ int copy = make_copy(text);
+    return copy < 0 ? copy : cover(copy, target);
+}
+
 void hook_hide_params(struct hook_root *root)
 {
     _cleanup_str_ struct nvb_str old = NVB_STR_INIT;
@@ -115,9 +121,8 @@ void hook_hide_params(struct hook_root *root)
         r = hook_read_all(fd, MAX_PARAMS, &old);
     if (r == 0 && hook_change_params(&old, &new) == 1)
         return;
-    _cleanup_close_ int copy = r < 0 ? -1 : make_copy(&new);
     if (r == 0)
-        r = copy < 0 ? copy : cover(copy, target);
+        r = hook_lay_over(target, &new);
     if (r < 0)
         hook_say("programs inside may make device nodes: /proc/%s: %s", PARAMS, hook_reason(r));
 }

@@ -64,6 +64,17 @@ int hook_root_open(const char *path, struct hook_root *root)
     return 0;
 }
 
+int hook_root_open_here(struct hook_root *root)
+{
+    struct statx sx;
+    int r = hook_root_open(".", root);
+    if (r < 0)
+        return r;
+    if (statx(root->fd, "", AT_EMPTY_PATH, 0, &sx) < 0)
+        return -errno;
+    return sx.stx_attributes & STATX_ATTR_MOUNT_ROOT ? 0 : -ENOENT;
+}
+
 void hook_root_done(struct hook_root *root)
 {
     if (root->write_fd != root->fd)

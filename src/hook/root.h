@@ -31,6 +31,9 @@ struct hook_root {
 
 /* Opens PATH, which the OCI runtime gave. -EXDEV: it is the root of the hook itself. */
 int hook_root_open(const char *path, struct hook_root *root);
+
+/* The same for the working folder, which must be the root of a mount; -ENOENT: it is not. */
+int hook_root_open_here(struct hook_root *root);
 void hook_root_done(struct hook_root *root);
 
 /*

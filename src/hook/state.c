@@ -120,6 +120,8 @@ static int read_config(const char *bundle, char **ret_root, struct nvb_error **e
     _cleanup_free_ char *name = nvb_strdupf("%s/config.json", bundle);
     _cleanup_close_ int fd = open(name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     int r = fd < 0 ? -errno : hook_read_all(fd, MAX_CONFIG, &text);
+    if (r == -EACCES)
+        return 1;
     if (r < 0)
         return nvb_error_make(err, nvb_error_kind_of(-r), -r, "cannot read '%s'", name);
     if (hook_config_parse(text.data, text.len, &path, err) < 0)

@@ -10,6 +10,7 @@
 /*
  * Reads a state from FD and finds the absolute path of the container's root, as the runtime sees
  * it: the state's own "root" (crun), else that of config.json in its "bundle" (runc). Owned.
+ * Returns 0, 1 when only the reader's rights to that file are missing (no error set), or -1.
  */
 int hook_state_read(int fd, char **ret_root, struct nvb_error **err);
 

@@ -2,6 +2,8 @@
 # by CDI, with NVIDIA's own nvidia-smi inside, which exits 9 when it has found every library and only
 # the kernel driver is missing.
 
+# engines: host podman5
+
 load ../lib/engine
 load ../lib/hook
 
@@ -248,8 +250,10 @@ SOURCE
 @test "a user namespace of its own: --userns=auto and nomap reach an installed hook" {
     need_rootful
     image=$(import_image rootful debian-trixie)
-    echo 'containers:2147483647:2147483648' >>/etc/subuid
-    echo 'containers:2147483647:2147483648' >>/etc/subgid
+    # Newer engines ask for the user as well.
+    id containers >/dev/null 2>&1 || useradd -r -M containers
+    echo 'containers:200000000:1000000' >>/etc/subuid
+    echo 'containers:200000000:1000000' >>/etc/subgid
     gpu_run rootful crun --userns=auto -- "$image" nvidia-smi
     [ "$status" -eq 9 ]
     gpu_run rootful runc --userns=auto -- "$image" nvidia-smi

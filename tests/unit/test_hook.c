@@ -1,11 +1,15 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -378,6 +382,72 @@ static void test_params(void **state)
     assert_params("", NULL);
 }
 
+static bool write_proc(const char *path, const char *text)
+{
+    _cleanup_close_ int fd = open(path, O_WRONLY);
+    return fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+}
+
+/* Where that needs a user namespace, the caller is its root. */
+static bool enter_namespaces(void)
+{
+    _cleanup_free_ char *users = nvb_strdupf("0 %u 1", geteuid());
+    _cleanup_free_ char *groups = nvb_strdupf("0 %u 1", getegid());
+    if (unshare(CLONE_NEWNS) < 0 &&
+        (unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0 || !write_proc("/proc/self/setgroups", "deny") ||
+         !write_proc("/proc/self/uid_map", users) || !write_proc("/proc/self/gid_map", groups)))
+        return false;
+    return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
+}
+
+/* In a mount namespace of its own, a container root's, as the hook is. */
+static int lay_over_in_namespace(void)
+{
+    struct stat st;
+    struct statvfs v;
+    _cleanup_str_ struct nvb_str text = NVB_STR_INIT;
+    _cleanup_str_ struct nvb_str got = NVB_STR_INIT;
+    if (!enter_namespaces())
+        return 77;
+    nvb_str_add(&text, "ModifyDeviceFiles: 0\n");
+    /* scratch_fd is of the mounts outside. */
+    _cleanup_close_ int inside = open(scratch, O_PATH | O_DIRECTORY);
+    _cleanup_close_ int target = openat(inside, "params", O_PATH | O_NOFOLLOW);
+    int r = hook_lay_over(target, &text);
+    if (r == -ENOSYS || r == -EPERM)
+        return 77;
+    _cleanup_close_ int fd = openat(inside, "params", O_RDONLY);
+    if (r < 0 || fd < 0 || hook_read_all(fd, 100, &got) < 0 || strcmp(got.data, text.data) != 0)
+        return 1;
+    if (fstat(fd, &st) < 0 || (st.st_mode & 0777) != 0444 || fstatvfs(fd, &v) < 0)
+        return 2;
+    return (v.f_flag & (ST_RDONLY | ST_NOEXEC | ST_NODEV | ST_NOSUID)) ==
+                   (ST_RDONLY | ST_NOEXEC | ST_NODEV | ST_NOSUID)
+               ? 0
+               : 3;
+}
+
+static void test_lay_over(void **state)
+{
+    (void)state;
+    int status = 0;
+    put("params", "ModifyDeviceFiles: 1\n", 21);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0)
+        _exit(lay_over_in_namespace());
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) == 77)
+        skip();
+    assert_int_equal(WEXITSTATUS(status), 0);
+    /* Outside of that namespace nothing changed. */
+    _cleanup_str_ struct nvb_str text = NVB_STR_INIT;
+    _cleanup_close_ int fd = openat(scratch_fd, "params", O_RDONLY);
+    assert_int_equal(hook_read_all(fd, 100, &text), 0);
+    assert_string_equal(text.data, "ModifyDeviceFiles: 1\n");
+}
+
 /* What is no ELF file, or lies about itself, is refused. */
 static void test_elf(void **state)
 {
@@ -417,6 +487,7 @@ int main(void)
         cmocka_unit_test(test_read_bound),
         cmocka_unit_test(test_params),
         cmocka_unit_test(test_elf),
+        cmocka_unit_test(test_lay_over),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
