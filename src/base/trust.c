@@ -1,6 +1,8 @@
 #include "base/trust.h"
 
 #include <errno.h>
+#include <grp.h>
+#include <pwd.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,6 +11,28 @@
 #include "base/path.h"
 #include "base/str.h"
 
+bool nvb_trust_is_own_group(const struct passwd *user, const struct group *group)
+{
+    if (user->pw_uid == 0 || user->pw_gid != group->gr_gid ||
+        strcmp(user->pw_name, group->gr_name) != 0)
+        return false;
+    for (char **member = group->gr_mem; *member; member++) {
+        if (strcmp(*member, user->pw_name) != 0)
+            return false;
+    }
+    return true;
+}
+
+/* Asks the name services, which is slow: only for what the group may write. */
+static bool is_own_group(uid_t owner, gid_t gid)
+{
+    if (owner == 0)
+        return false;
+    const struct passwd *user = getpwuid(owner);
+    const struct group *group = user && user->pw_gid == gid ? getgrgid(gid) : NULL;
+    return group && nvb_trust_is_own_group(user, group);
+}
+
 static int check_stat(const struct stat *st, const char *name, uid_t owner, bool above,
                       struct nvb_error **err)
 {
@@ -16,8 +40,9 @@ static int check_stat(const struct stat *st, const char *name, uid_t owner, bool
         return nvb_error_make(err, NVB_ERROR_PERMISSION, 0,
                               "'%s' belongs to user %u, who could change it; it is not used", name,
                               (unsigned)st->st_uid);
-    bool open_to_others = (st->st_mode & (S_IWGRP | S_IWOTH)) != 0;
-    if (open_to_others && !(above && S_ISDIR(st->st_mode) && (st->st_mode & S_ISVTX))) {
+    bool open_to_others = (st->st_mode & (S_IWGRP | S_IWOTH)) != 0 &&
+                          !(above && S_ISDIR(st->st_mode) && (st->st_mode & S_ISVTX));
+    if (open_to_others && ((st->st_mode & S_IWOTH) || !is_own_group(owner, st->st_gid))) {
         (void)nvb_error_make(err, NVB_ERROR_PERMISSION, 0,
                              "'%s' can be written by others; it is not used", name);
         return nvb_error_hint(err, "chmod go-w '%s'", name);

@@ -7,6 +7,8 @@
  * reach.
  */
 
+#include <grp.h>
+#include <pwd.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -15,12 +17,18 @@
 /*
  * Checks that PATH (absolute, links resolved first) and every folder above it belong to OWNER or to
  * root and are not writable by group or others; a sticky folder of root's (/tmp) may be above, not
- * itself hold the file. Returns 0, or -1 with a permission error that names the first offender.
+ * itself hold the file. What a user's group may write is well where that group is his alone:
+ * distributions that give each user one (Ubuntu) set the umask to 0002, and OpenSSH there takes
+ * such files too. Returns 0, or -1 with a permission error that names the first offender.
  */
 int nvb_trust_check_path(const char *path, uid_t owner, struct nvb_error **err);
 
 /* The same for an open file's own owner and mode, without the folders above it. */
 int nvb_trust_check_fd(int fd, const char *name, uid_t owner, struct nvb_error **err);
+
+/* Whether GROUP is USER's alone: not root's, his primary group, of his name, without other members.
+ */
+bool nvb_trust_is_own_group(const struct passwd *user, const struct group *group);
 
 /*
  * The caller's private folder for what lives until logout or reboot: /run/nvbind for root,

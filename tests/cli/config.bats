@@ -167,6 +167,29 @@ refuses() {
         nvbind config show
 }
 
+@test "what a user's own group may write is well, unless somebody else is in it" {
+    [ "$(id -u)" = 0 ] || skip "only root can make a user up"
+    printf '[gpu]\ndefault_selection = "0"\n' >"$user"
+    chown -R 4242:4242 "$home"
+    cp "$NVBIND_BIN/nvbind" "$home/nvbind-binary"
+    chmod 775 "$home/.config"
+    chmod 664 "$user"
+    # as_ada MEMBER: as a user with a group of her name that lists MEMBER.
+    as_ada() {
+        echo 'ada:x:4242:4242::/mnt:/bin/sh' >passwd
+        echo "ada:x:4242:$1" >group
+        unshare --mount sh -c 'mount --bind passwd /etc/passwd && mount --bind group /etc/group &&
+            mount --bind "$1" /mnt && HOME=/mnt exec setpriv --reuid 4242 --regid 4242 \
+                --clear-groups --inh-caps=-all /mnt/nvbind-binary config show' sh "$home"
+    }
+    run -0 as_ada ''
+    [[ $output = *'default_selection = "0"'* ]]
+    run -2 as_ada bob
+    [[ $output = *'can be written by others'* ]]
+    chmod 666 "$user"
+    run -2 as_ada ''
+}
+
 @test "as root ./nvbind.toml is ignored, and cannot be trusted" {
     [ "$(id -u)" = 0 ] || skip "not root"
     printf '[runtime]\ndefault_args = ["--privileged"]\n' >nvbind.toml

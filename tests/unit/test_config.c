@@ -235,7 +235,7 @@ static void test_writable_by_others(void **state)
     load_bad(&p, NULL, 0, "can be written by others");
     assert_int_equal(chmod(p.user_file, 0644), 0);
     _cleanup_free_ char *folder = nvb_path_dir(p.user_file);
-    assert_int_equal(chmod(folder, 0775), 0);
+    assert_int_equal(chmod(folder, 0757), 0);
     load_bad(&p, NULL, 0, "can be written by others");
     assert_int_equal(chmod(folder, 0755), 0);
     if (geteuid() != 0) {
