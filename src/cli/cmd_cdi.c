@@ -223,7 +223,7 @@ static int fail_output(const char *output, struct nvb_error **err, int errnum)
     return nvb_error_hint(err, "look at the folder: ls -ld %s; or --output to another one", folder);
 }
 
-/* To what is there and no file: a pipe, /dev/stdout. A rename would put a file in its place. */
+/* Into a pipe or a terminal (/dev/stdout): a rename would put a file in its place. */
 static int write_into(const char *output, const struct nvb_str *text, struct nvb_error **err)
 {
     _cleanup_close_ int fd = open(output, O_WRONLY | O_NOCTTY | O_CLOEXEC);
@@ -231,25 +231,27 @@ static int write_into(const char *output, const struct nvb_str *text, struct nvb
     return r < 0 ? fail_output(output, err, -r) : 0;
 }
 
+/* A link to a file is replaced, not followed: in a folder such as /tmp it may be another user's. */
+static int write_file(const char *output, const struct nvb_str *text, struct nvb_error **err)
+{
+    /* Engines of every user read it, whatever the umask of who writes it. */
+    mode_t old = umask(022);
+    _cleanup_free_ char *folder = nvb_path_dir(output);
+    int r = nvb_file_make_folders(folder, 0755, err);
+    if (r == 0)
+        r = nvb_file_write(output, text->data, text->len, 0644, err);
+    (void)umask(old);
+    return r < 0 ? fail_output(output, err, 0) : 0;
+}
+
 static int write_output(const char *output, const struct nvb_str *text, struct nvb_error **err)
 {
     struct stat st;
-    /* Engines of every user read it, whatever the umask of who writes it. */
-    mode_t old = umask(022);
-    _cleanup_free_ char *real = realpath(output, NULL); /* a link stays, and its file is replaced */
-    int r;
-    if (real && stat(real, &st) == 0 && !S_ISREG(st.st_mode)) {
-        r = S_ISDIR(st.st_mode) ? fail_output(output, err, EISDIR) : write_into(output, text, err);
-    } else {
-        _cleanup_free_ char *folder = nvb_path_dir(output);
-        r = nvb_file_make_folders(folder, 0755, err);
-        if (r == 0)
-            r = nvb_file_write(real ? real : output, text->data, text->len, 0644, err);
-        if (r < 0)
-            (void)fail_output(output, err, 0);
-    }
-    (void)umask(old);
-    return r;
+    if (stat(output, &st) < 0 || S_ISREG(st.st_mode))
+        return write_file(output, text, err);
+    if (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode))
+        return write_into(output, text, err);
+    return fail_output(output, err, S_ISDIR(st.st_mode) ? EISDIR : EINVAL);
 }
 
 static int generate(struct generate *generate, struct nvb_str *ret, struct nvb_notes *notes,

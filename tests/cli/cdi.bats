@@ -220,14 +220,17 @@ names() {
     [ ! -e ./- ]
 }
 
-@test "a file is replaced whole, readable for everybody, and a link stays one" {
+@test "a file is replaced whole, readable for everybody, and a link is not followed" {
     mkdir -p etc/cdi
-    echo old >real.yaml
-    ln -s "$PWD/real.yaml" etc/cdi/nvidia.yaml
+    echo old >other
+    ln -s "$PWD/other" etc/cdi/nvidia.yaml
     (umask 077; nvbind --host-root "$host" cdi generate --output etc/cdi/nvidia.yaml)
-    [ -L etc/cdi/nvidia.yaml ]
-    nvbind cdi validate real.yaml
+    [ ! -L etc/cdi/nvidia.yaml ]
+    [ "$(cat other)" = old ]
+    nvbind cdi validate etc/cdi/nvidia.yaml
     [ "$(ls -A etc/cdi)" = nvidia.yaml ]
+    nvbind --host-root "$host" cdi generate --format json --output etc/cdi/nvidia.yaml
+    jq -e .kind etc/cdi/nvidia.yaml
     (umask 077; nvbind --host-root "$host" cdi generate --output new/cdi/nvidia.json)
     [ "$(stat -c %a new/cdi/nvidia.json)" = 644 ]
     [ "$(stat -c %a new/cdi)" = 755 ]
