@@ -40,12 +40,12 @@ struct nvb_place nvb_config_place(const struct nvb_config *config, enum nvb_conf
     return config->values[key].place;
 }
 
-int nvb_config_expand(const struct nvb_config *config, const struct nvb_key_item *item,
-                      const char *text, const char *separators, char **ret, struct nvb_notes *notes,
-                      struct nvb_error **err)
+int nvb_item_expand(const struct nvb_key_item *item, const char *text,
+                    const char *const *environment, const char *separators, char **ret,
+                    struct nvb_notes *notes, struct nvb_error **err)
 {
     _cleanup_free_ char *unset = NULL;
-    int r = nvb_expand(text, config->environment, separators, ret, &unset, err);
+    int r = nvb_expand(text, environment, separators, ret, &unset, err);
     if (r < 0 && item->place.file)
         return nvb_error_at(err, item->place.file, item->place.line, item->place.column);
     if (r > 0)
@@ -53,4 +53,11 @@ int nvb_config_expand(const struct nvb_config *config, const struct nvb_key_item
                       item->place.file ? item->place.file : "", item->place.line,
                       item->name ? item->name : "", item->name ? "=" : "", text, unset);
     return r;
+}
+
+int nvb_config_expand(const struct nvb_config *config, const struct nvb_key_item *item,
+                      const char *text, const char *separators, char **ret, struct nvb_notes *notes,
+                      struct nvb_error **err)
+{
+    return nvb_item_expand(item, text, config->environment, separators, ret, notes, err);
 }

@@ -123,6 +123,11 @@ int nvb_config_expand(const struct nvb_config *config, const struct nvb_key_item
                       const char *text, const char *separators, char **ret, struct nvb_notes *notes,
                       struct nvb_error **err);
 
+/* The same with the variables of ENVIRONMENT: for items that are no configuration's. */
+int nvb_item_expand(const struct nvb_key_item *item, const char *text,
+                    const char *const *environment, const char *separators, char **ret,
+                    struct nvb_notes *notes, struct nvb_error **err);
+
 /* ---- for the config command ----------------------------------------------------------------- */
 
 /*

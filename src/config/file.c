@@ -40,9 +40,8 @@ int nvb_config_project_path(const char *path, char **ret, struct nvb_error **err
     return 0;
 }
 
-/* Appends the file's content to *ret. Returns 0, 1 when it is not there, or -1. */
-static int read_text(const char *path, enum nvb_config_layer layer, uid_t uid, struct nvb_str *ret,
-                     struct nvb_error **err)
+int nvb_config_read_text(const char *path, enum nvb_config_layer layer, uid_t uid,
+                         struct nvb_str *ret, struct nvb_error **err)
 {
     /* A link in a cloned repository could lend another project's trusted file. */
     int flags = layer == NVB_LAYER_PROJECT ? O_NOFOLLOW : 0;
@@ -100,7 +99,7 @@ void nvb_config_read_file(const struct nvb_config_options *options, const char *
     _cleanup_str_ struct nvb_str text = NVB_STR_INIT;
     _cleanup_error_ struct nvb_error *err = NULL;
     enum nvb_config_state state = NVB_CONFIG_READ;
-    int r = read_text(path, layer, options->uid, &text, &err);
+    int r = nvb_config_read_text(path, layer, options->uid, &text, &err);
     if (r > 0 && layer == NVB_LAYER_FILE) {
         (void)nvb_error_make(&err, NVB_ERROR_NOT_FOUND, ENOENT, "cannot read '%s'", path);
         r = -1;
@@ -159,7 +158,7 @@ int nvb_config_trust(const struct nvb_config_options *options, const char *path,
 
     if (prepare_trust(options, path, &record, &real, err) < 0)
         return -1;
-    int r = read_text(path, NVB_LAYER_PROJECT, options->uid, &text, err);
+    int r = nvb_config_read_text(path, NVB_LAYER_PROJECT, options->uid, &text, err);
     if (r > 0)
         return nvb_error_make(err, NVB_ERROR_NOT_FOUND, ENOENT, "cannot read '%s'", path);
     if (r < 0)

@@ -26,7 +26,7 @@ static bool has_control(const char *text)
     return false;
 }
 
-static const char *find_plain_fault(const char *name, const char *text)
+const char *nvb_key_plain_fault(const char *name, const char *text)
 {
     (void)name;
     if (*text == '\0')
@@ -35,7 +35,7 @@ static const char *find_plain_fault(const char *name, const char *text)
 }
 
 /* Engines split at the first "=", and Podman reads a "*" behind a name as a pattern. */
-static const char *find_variable_fault(const char *name, const char *text)
+const char *nvb_key_variable_fault(const char *name, const char *text)
 {
     (void)text;
     if (*name == '\0' || is_digit(*name))
@@ -47,7 +47,7 @@ static const char *find_variable_fault(const char *name, const char *text)
     return NULL;
 }
 
-static const char *find_profile_fault(const char *name, const char *text)
+const char *nvb_key_profile_fault(const char *name, const char *text)
 {
     (void)name;
     if (!is_letter(*text) && !is_digit(*text))
@@ -59,9 +59,9 @@ static const char *find_profile_fault(const char *name, const char *text)
     return NULL;
 }
 
-static const char *find_device_fault(const char *name, const char *text)
+const char *nvb_key_device_fault(const char *name, const char *text)
 {
-    const char *fault = find_plain_fault(name, text);
+    const char *fault = nvb_key_plain_fault(name, text);
     if (fault || *text == '/')
         return fault;
     const char *slash = strchr(text, '/');
@@ -73,7 +73,7 @@ static const char *find_device_fault(const char *name, const char *text)
 
 static const char *find_library_fault(const char *name, const char *text)
 {
-    const char *fault = find_plain_fault(name, text);
+    const char *fault = nvb_key_plain_fault(name, text);
     if (fault || *text == '/')
         return fault;
     if (!strchr(text, '/') && strstr(text, ".so"))
@@ -113,7 +113,7 @@ static const struct nvb_key keys[] = {
             .name = "runtime.profiles",
             .type = NVB_KEY_LIST,
             .trust = NVB_KEY_TRUST_BUILTIN,
-            .find_fault = find_profile_fault,
+            .find_fault = nvb_key_profile_fault,
             .variable = "NVBIND_PROFILE",
             .example = "[\"ai-ml\"]",
             .summary = "Workload profiles of every container, later over earlier.",
@@ -125,7 +125,7 @@ static const struct nvb_key keys[] = {
             .type = NVB_KEY_MAP,
             .trust = NVB_KEY_TRUST_LITERAL,
             .expands = true,
-            .find_fault = find_variable_fault,
+            .find_fault = nvb_key_variable_fault,
             .example = "TZ = \"Europe/Berlin\"",
             .summary = "Environment variables of every container.",
             .text = "Layers add to each other here, variable by variable. "
@@ -137,7 +137,7 @@ static const struct nvb_key keys[] = {
             .name = "gpu.default_selection",
             .type = NVB_KEY_TEXT,
             .trust = NVB_KEY_TRUST_NARROWER,
-            .find_fault = find_plain_fault,
+            .find_fault = nvb_key_plain_fault,
             .variable = "NVBIND_GPU",
             .default_value = "all",
             .example = "\"0\"",
@@ -173,7 +173,7 @@ static const struct nvb_key keys[] = {
             .name = "gpu.additional_devices",
             .type = NVB_KEY_LIST,
             .expands = true,
-            .find_fault = find_device_fault,
+            .find_fault = nvb_key_device_fault,
             .example = "[\"/dev/infiniband/uverbs0\"]",
             .summary = "Devices that a container with GPUs gets besides them.",
             .text = "Each as the engine's --device takes it: a node, node:node:rwm or a CDI name.",
@@ -213,7 +213,7 @@ static const struct nvb_key keys[] = {
             .name = "security.security_opts",
             .type = NVB_KEY_LIST,
             .expands = true,
-            .find_fault = find_plain_fault,
+            .find_fault = nvb_key_plain_fault,
             .example = "[\"label=type:container_runtime_t\"]",
             .summary = "Security options of every container.",
             .text = "Each as the engine's --security-opt takes it.",

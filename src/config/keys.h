@@ -40,6 +40,7 @@ struct nvb_key {
     enum nvb_key_type type;
     enum nvb_key_trust trust;
     bool expands;             /* $VAR in its texts is expanded at run time */
+    bool conditional;         /* a text may be {value = ..., if_path = ..., if_set = ...} too */
     const char *const *words; /* the texts it takes, NULL-terminated; NULL: any */
     /* A fault of one text ("is not an absolute path"), a constant, or NULL. NAME is the variable's
      * in a NVB_KEY_MAP, else NULL. Not called for what holds an expansion; NULL: any text. */
@@ -66,6 +67,8 @@ struct nvb_place {
 struct nvb_key_item {
     char *name; /* NVB_KEY_MAP: the variable; else NULL */
     char *text;
+    char *if_path; /* the item counts only where this path is there; or NULL */
+    char *if_set;  /* and only where this variable is set and not empty; or NULL */
     struct nvb_place place;
     unsigned layer; /* the caller's number for the file it came from */
 };
@@ -113,10 +116,17 @@ int nvb_key_read_variable(const struct nvb_key *key, const char *text, unsigned 
 void nvb_key_value_lay(const struct nvb_key *key, struct nvb_key_value *into,
                        struct nvb_key_value *from);
 
+void nvb_key_item_done(struct nvb_key_item *item);
 void nvb_key_value_done(struct nvb_key_value *value);
 
 /* The row of a name, borrowed, or NULL. */
 const struct nvb_key *nvb_keys_find(const struct nvb_key_table *table, const char *name);
+
+/* For find_fault: texts that are one line, names of variables, of profiles, of devices. */
+const char *nvb_key_plain_fault(const char *name, const char *text);
+const char *nvb_key_variable_fault(const char *name, const char *text);
+const char *nvb_key_profile_fault(const char *name, const char *text);
+const char *nvb_key_device_fault(const char *name, const char *text);
 
 /* "a list of strings": what a key of the type takes. A constant. */
 const char *nvb_key_type_name(enum nvb_key_type type);

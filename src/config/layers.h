@@ -16,6 +16,13 @@ char *nvb_config_home(const char *const *environment, const char *variable, cons
                       const char *rest);
 
 /*
+ * Appends to *ret the content of a file that only UID or root can write (base/trust.h). Returns 0,
+ * 1 when it is not there, or -1.
+ */
+int nvb_config_read_text(const char *path, enum nvb_config_layer layer, uid_t uid,
+                         struct nvb_str *ret, struct nvb_error **err);
+
+/*
  * Reads the file PATH of LAYER into VALUES, one a row and all zero, held against BELOW, the layers
  * under it (NULL: not held). All faults are kept. A file that is not there is NVB_CONFIG_ABSENT, in
  * NVB_LAYER_FILE a fault. The places borrow PATH.

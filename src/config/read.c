@@ -120,6 +120,82 @@ static int check_text(const struct nvb_key *key, const char *name, const char *t
     return 0;
 }
 
+static const char *find_path_fault(const char *name, const char *text)
+{
+    (void)name;
+    return *text == '/' ? NULL : "is not an absolute path";
+}
+
+static const char *find_set_fault(const char *name, const char *text)
+{
+    (void)name;
+    return nvb_key_variable_fault(text, NULL);
+}
+
+/* Appends TEXT, which stands at PLACE, to VALUE's items. Returns false where there is a fault. */
+static bool add_item(struct reader *r, const struct nvb_key *key,
+                     const struct nvb_doc_member *member, const char *text,
+                     const struct nvb_place *place, struct nvb_key_value *value)
+{
+    const char *name = member ? member->key : NULL;
+    _cleanup_error_ struct nvb_error *err = NULL;
+    if (check_text(key, name, text, &err) < 0) {
+        bool key_is_wrong = member && key->find_fault && key->find_fault(name, text);
+        (void)nvb_error_at(&err, r->file, key_is_wrong ? member->line : place->line,
+                           key_is_wrong ? member->column : place->column);
+        nvb_vec_push(r->faults, TAKE_PTR(err));
+        return false;
+    }
+    nvb_vec_push(&value->items, ((struct nvb_key_item){
+                                    .name = nvb_strdup(name),
+                                    .text = nvb_strdup(text),
+                                    .place = *place,
+                                    .layer = r->layer,
+                                }));
+    return true;
+}
+
+/* {value = "...", if_path = "...", if_set = "..."}: the rows of a table of their own. */
+static bool read_conditional(struct reader *r, const struct nvb_key *key,
+                             const struct nvb_doc_member *member, const struct nvb_doc *doc,
+                             struct nvb_key_value *value)
+{
+    enum { VALUE, IF_PATH, IF_SET, ROWS };
+    static const struct nvb_key rows[ROWS] = {
+        [VALUE] = {.name = "value", .type = NVB_KEY_TEXT, .example = "\"...\""},
+        [IF_PATH] = {.name = "if_path",
+                     .type = NVB_KEY_TEXT,
+                     .expands = true,
+                     .find_fault = find_path_fault,
+                     .example = "\"/dev/dri\""},
+        [IF_SET] = {.name = "if_set",
+                    .type = NVB_KEY_TEXT,
+                    .find_fault = find_set_fault,
+                    .example = "\"DISPLAY\""},
+    };
+    static const struct nvb_key_table table = {rows, ROWS, "conditional value"};
+    struct nvb_key_value found[ROWS] = {0};
+    size_t before = r->faults->count;
+    nvb_keys_read(&table, doc, r->file, r->layer, found, r->faults);
+    if (r->faults->count == before && !found[VALUE].is_set)
+        (void)nvb_error_hint(
+            add_fault(r, doc->line, doc->column, "%s: this table has no value", key->name),
+            "{ value = \"...\", if_path = \"/...\" }");
+    bool good =
+        r->faults->count == before && add_item(r, key, member, found[VALUE].items.items[0].text,
+                                               &found[VALUE].items.items[0].place, value);
+    if (good) {
+        struct nvb_key_item *item = &value->items.items[value->items.count - 1];
+        if (found[IF_PATH].is_set)
+            item->if_path = TAKE_PTR(found[IF_PATH].items.items[0].text);
+        if (found[IF_SET].is_set)
+            item->if_set = TAKE_PTR(found[IF_SET].items.items[0].text);
+    }
+    for (size_t i = 0; i < ROWS; i++)
+        nvb_key_value_done(&found[i]);
+    return good;
+}
+
 /* Appends DOC, a string, to VALUE's items. Returns false where there is a fault. */
 static bool read_item(struct reader *r, const struct nvb_key *key,
                       const struct nvb_doc_member *member, const struct nvb_doc *doc,
@@ -128,6 +204,8 @@ static bool read_item(struct reader *r, const struct nvb_key *key,
     const char *name = member ? member->key : NULL;
     if (r->faults->count >= NVB_FAULTS_MAX)
         return false;
+    if (key->conditional && doc->type == NVB_DOC_MAP)
+        return read_conditional(r, key, member, doc, value);
     if (doc->type != NVB_DOC_TEXT) {
         _cleanup_free_ char *found = describe(doc);
         struct nvb_error **fault =
@@ -138,21 +216,8 @@ static bool read_item(struct reader *r, const struct nvb_key *key,
             (void)nvb_error_hint(fault, "%s%s%s", name ? name : "", name ? " = " : "", quoted);
         return false;
     }
-    _cleanup_error_ struct nvb_error *err = NULL;
-    if (check_text(key, name, doc->text, &err) < 0) {
-        bool key_is_wrong = member && key->find_fault && key->find_fault(name, doc->text);
-        (void)nvb_error_at(&err, r->file, key_is_wrong ? member->line : doc->line,
-                           key_is_wrong ? member->column : doc->column);
-        nvb_vec_push(r->faults, TAKE_PTR(err));
-        return false;
-    }
-    nvb_vec_push(&value->items, ((struct nvb_key_item){
-                                    .name = nvb_strdup(name),
-                                    .text = nvb_strdup(doc->text),
-                                    .place = {r->file, doc->line, doc->column},
-                                    .layer = r->layer,
-                                }));
-    return true;
+    const struct nvb_place place = {r->file, doc->line, doc->column};
+    return add_item(r, key, member, doc->text, &place, value);
 }
 
 static void read_value(struct reader *r, const struct nvb_key *key,
@@ -170,7 +235,8 @@ static void read_value(struct reader *r, const struct nvb_key *key,
         .place = {r->file, doc->line, doc->column},
         .layer = r->layer,
     };
-    if (doc->type != needed[key->type]) {
+    bool conditional = key->conditional && key->type == NVB_KEY_TEXT && doc->type == NVB_DOC_MAP;
+    if (doc->type != needed[key->type] && !conditional) {
         add_wrong_type(r, key, doc);
         return;
     }

@@ -20,12 +20,19 @@ int nvb_faults_take_first(struct nvb_faults *faults, struct nvb_error **err)
     return -1;
 }
 
+void nvb_key_item_done(struct nvb_key_item *item)
+{
+    free(item->name);
+    free(item->text);
+    free(item->if_path);
+    free(item->if_set);
+    *item = (struct nvb_key_item){0};
+}
+
 static void items_done(struct nvb_key_items *items)
 {
-    nvb_vec_foreach (item, items) {
-        free(item->name);
-        free(item->text);
-    }
+    nvb_vec_foreach (item, items)
+        nvb_key_item_done(item);
     nvb_vec_release(items);
 }
 
@@ -41,8 +48,7 @@ static void lay_item(struct nvb_key_items *into, size_t count, struct nvb_key_it
     for (size_t i = 0; i < count; i++) {
         struct nvb_key_item *item = &into->items[i];
         if (strcmp(item->name, from->name) == 0) {
-            free(item->name);
-            free(item->text);
+            nvb_key_item_done(item);
             *item = TAKE_STRUCT(*from);
             return;
         }
