@@ -113,6 +113,28 @@ names() {
     refuses 2 "no part called 'nonsense'" links cdi generate --disable-hook=nonsense
 }
 
+@test "a hook that is not installed, or that others could change, is left out and that is said" {
+    mkdir alone
+    cp "$NVBIND_BIN/nvbind" alone/
+    alone/nvbind --host-root "$host" cdi generate --format json >spec.json 2>err
+    grep -q '^nvbind: warning: nvbind-hook is not installed' err
+    jq -e '.containerEdits.hooks == null' spec.json
+    alone/nvbind --host-root "$host" cdi generate --hookless 2>err >/dev/null
+    [ ! -s err ]
+    # Where make install puts it.
+    mkdir -p prefix/bin prefix/libexec/nvbind
+    cp "$NVBIND_BIN/nvbind" prefix/bin/
+    cp "$NVBIND_BIN/nvbind-hook" prefix/libexec/nvbind/
+    prefix/bin/nvbind --host-root "$host" cdi generate --format json >spec.json
+    [ "$(jq -r '.containerEdits.hooks[0].path' spec.json)" = \
+        "$(readlink -f prefix)/libexec/nvbind/nvbind-hook" ]
+    [ "$(id -u)" = 0 ] || skip "the rest is about root"
+    chmod 0777 prefix/libexec/nvbind
+    prefix/bin/nvbind --host-root "$host" cdi generate --format json >spec.json 2>err
+    grep -q '^nvbind: warning: nvbind-hook is left out: .*prefix/libexec/nvbind' err
+    jq -e '.containerEdits.hooks == null' spec.json
+}
+
 @test "capabilities cut what is mounted" {
     generate >all.json
     generate --capabilities utility >utility.json
