@@ -2,6 +2,8 @@
 # files, a simulated host's GPUs. An ordinary user's Podman 4 reads specifications in /etc/cdi alone,
 # which here is this test's own.
 
+# engines: host podman5
+
 load ../lib/engine
 load ../lib/hook
 
