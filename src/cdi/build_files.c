@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "cdi/build_parts.h"
+#include "cdi/compat.h"
 #include "cdi/hook.h"
 #include "hook/args.h"
 
@@ -151,6 +152,9 @@ static int add_hook(struct files *files, unsigned parts, struct nvb_error **err)
         .library_count = files->library_count,
         .links = links,
         .link_count = count,
+        .driver_version = nvb_cdi_has_forward_compat(&files->builder->gpus)
+                              ? files->builder->driver.version
+                              : NULL,
         .parts = parts,
     };
     _cleanup_strv_ struct nvb_strv args = {0};

@@ -122,3 +122,22 @@ finds_driver() {
     [ "$(jq -c '.containerEdits.hooks | length' /etc/cdi/nvidia.json)" -eq 1 ]
     [ "$(jq -c '.containerEdits.hooks[0].env' /etc/cdi/nvidia.json)" = '["LC_ALL=C"]' ]
 }
+
+@test "forward compatibility is allowed where every GPU is of a class that supports it" {
+    local host=$NVBIND_T_DIR/tmp/mixed
+    "$NVBIND_BIN/nvbind" simulate "$host" --gpus 2 >&2
+    allowed() {
+        "$NVBIND_BIN/nvbind" --host-root "$host" cdi generate --format json --output - |
+            jq -r '.containerEdits.hooks[0].args[] | select(startswith("--cuda-compat"))'
+    }
+    [ "$(allowed)" = "--cuda-compat=550.163.01" ]
+    file=$(find "$host/proc/driver/nvidia/gpus" -name information | head -1)
+    for model in 'NVIDIA GeForce RTX 4090' 'NVIDIA RTX A6000' 'NVIDIA A1000 Laptop GPU'; do
+        sed -i "s/^Model:.*/Model:\t\t $model/" "$file"
+        [ -z "$(allowed)" ]
+    done
+    for model in 'Tesla V100-SXM2-32GB' 'NVIDIA H100 80GB HBM3' 'NVIDIA L40S'; do
+        sed -i "s/^Model:.*/Model:\t\t $model/" "$file"
+        [ -n "$(allowed)" ]
+    done
+}
