@@ -396,3 +396,38 @@ spoils() {
     grep -q 'RESOLVE_IN_ROOT' "$BATS_TEST_TMPDIR/after"
     ! grep -E 'open(at2?)?\(AT_FDCWD' "$BATS_TEST_TMPDIR/after"
 }
+
+@test "behind the filter, each thing that the hook never does ends it" {
+    run "$HOOK_TOOLS/forbidden" nothing
+    [ "$status" -eq 0 ]
+    [ "$("$HOOK_TOOLS/forbidden" | wc -l)" -ge 7 ]
+    for act in $("$HOOK_TOOLS/forbidden"); do
+        [ "$act" != nothing ] || continue
+        run "$HOOK_TOOLS/forbidden" "$act"
+        echo "$act: $status"
+        [ "$status" -eq 159 ] # 128 + SIGSYS
+    done
+}
+
+# As large as the hook reads: strings that lie over each other, so that looking at all of them is as
+# dear as can be.
+@test "the largest hostile cache is read in time and in little memory" {
+    command -v python3 >/dev/null || skip "python3 is not installed"
+    root=$(make_root debian-trixie)
+    python3 - "$root/etc/ld.so.cache" <<'MAKE'
+import struct, sys
+strings = b'lib' + b'1a' * 2040 + b'\0' + b'/lib/x\0'
+count = ((4 << 20) - 48 - len(strings) - 4096) // 24
+base = 48 + 24 * count
+entry = struct.pack('<IIIIQ', 0x303, base, base + 4084, 0, 0)
+with open(sys.argv[1], 'wb') as f:
+    f.write(b'glibc-ld.so.cache1.1' + struct.pack('<II', count, len(strings)) + b'\2' + bytes(19))
+    f.write(entry * count + strings)
+MAKE
+    start=$SECONDS
+    run run_driver_hook "$root"
+    echo "$output"
+    [ "$status" -eq 0 ]
+    [ $((SECONDS - start)) -le 9 ]
+    listing "$root" | grep -q '^libcuda.so.1 '
+}
