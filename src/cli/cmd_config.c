@@ -8,6 +8,7 @@
 #include "cli/cli.h"
 #include "cli/help.h"
 #include "config/config.h"
+#include "config/profile.h"
 #include "data/json.h"
 
 /* The same place in every table, so that one function can look for it. */
@@ -47,6 +48,7 @@ static struct nvb_config_options options_of(const struct nvb_cli *cli)
         .file = cli->config,
         .environment = (const char *const *)environ,
         .uid = geteuid(),
+        .profiles = nvb_profile_builtin_names,
     };
 }
 

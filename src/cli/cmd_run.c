@@ -12,6 +12,7 @@
 #include "config/config.h"
 #include "engine/exec.h"
 #include "plan/configure.h"
+#include "plan/profile.h"
 #include "plan/resolve.h"
 #include "writer/writer.h"
 
@@ -23,6 +24,7 @@ const struct nvb_cli_option nvb_run_options[] = {
     {"gpus", 0, "all|COUNT|device=LIST", "the same in Docker's words"},
     {"capabilities", 0, "CAPABILITIES",
      "compute, compat32, graphics, utility, video, display, ngx"},
+    {"profile", 0, "PROFILE", "what a kind of work needs beside the GPU: nvbind profile list"},
     {"isolate", 0, "[=device|none]", "the chosen GPUs' nodes and nothing beside them"},
     {"rootless", 0, NULL, "refuse to run as root or through a service of root's"},
     {"cdi", 0, NULL, "insist on CDI"},
@@ -67,6 +69,7 @@ static int load_config(struct setting *s, struct nvb_error **err)
         .file = s->cli->config,
         .environment = (const char *const *)environ,
         .uid = s->user.uid,
+        .profiles = nvb_profile_builtin_names,
     };
     if (s->has_config)
         return 0;
@@ -143,7 +146,15 @@ static int prepare(struct setting *s, struct nvb_request *request, struct nvb_pl
     if (load_config(s, err) < 0 || find_engine(s, request, err) < 0)
         return -1;
     const bool rootless = s->user.uid != 0 && s->engine.kind == NVB_ENGINE_PODMAN;
-    if (nvb_plan_configure(&s->config, rootless, &defaults, &s->notes, err) < 0)
+    const struct nvb_plan_profiles profiles = {
+        .words = request->profile,
+        .config = &s->config,
+        .options = {(const char *const *)environ, s->user.uid, NULL},
+        .engine = &s->engine,
+        .rootless = rootless,
+    };
+    if (nvb_plan_configure(&s->config, rootless, &defaults, &s->notes, err) < 0 ||
+        nvb_plan_add_profiles(&profiles, &defaults, &s->notes, err) < 0)
         return -1;
     plan->defaults = TAKE_STRUCT(defaults.line);
     if (nvb_plan_resolve(&input, plan, &s->notes, err) < 0)

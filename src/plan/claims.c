@@ -11,6 +11,8 @@ void nvb_claims_done(struct nvb_claims *claims)
     nvb_strv_done(&claims->places);
     nvb_strv_done(&claims->cdi);
     nvb_strv_done(&claims->environment);
+    nvb_strv_done(&claims->ports);
+    nvb_strv_done(&claims->limits);
 }
 
 /* Without doubled, trailing and "." parts, so that two spellings of a path compare equal. A ".."
@@ -123,6 +125,14 @@ static void read_devices(const struct nvb_plan_option *option, unsigned engine_v
         read_device(devices.items[i], ret);
 }
 
+/* [[ADDRESS:]HOST:]CONTAINER[/PROTOCOL] */
+static void read_port(const char *value, struct nvb_claims *ret)
+{
+    const char *colon = strrchr(value, ':');
+    const char *port = colon ? colon + 1 : value;
+    nvb_strv_addf(&ret->ports, "%s%s", port, strchr(port, '/') ? "" : "/tcp");
+}
+
 void nvb_claims_read(const struct nvb_plan_line *line, unsigned engine_version,
                      struct nvb_claims *ret)
 {
@@ -143,6 +153,10 @@ void nvb_claims_read(const struct nvb_plan_line *line, unsigned engine_version,
             nvb_strv_addn(&ret->environment, value, strcspn(value, "="));
         else if (strcmp(name, "unsetenv") == 0)
             nvb_strv_add(&ret->environment, value);
+        else if (strcmp(name, "publish") == 0)
+            read_port(value, ret);
+        else if (strcmp(name, "ulimit") == 0)
+            nvb_strv_addn(&ret->limits, value, strcspn(value, "="));
     }
 }
 
@@ -157,7 +171,8 @@ static bool overlap(const struct nvb_strv *a, const struct nvb_strv *b)
 bool nvb_claims_overlap(const struct nvb_claims *a, const struct nvb_claims *b)
 {
     return overlap(&a->mounts, &b->mounts) || overlap(&a->places, &b->places) ||
-           overlap(&a->cdi, &b->cdi) || overlap(&a->environment, &b->environment);
+           overlap(&a->cdi, &b->cdi) || overlap(&a->environment, &b->environment) ||
+           overlap(&a->ports, &b->ports) || overlap(&a->limits, &b->limits);
 }
 
 const char *nvb_claims_env_value(const struct nvb_plan_line *line, const char *name,

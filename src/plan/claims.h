@@ -17,6 +17,8 @@ struct nvb_claims {
     struct nvb_strv places;      /* paths in the container: the second */
     struct nvb_strv cdi;         /* --device VENDOR/CLASS=NAME, in full */
     struct nvb_strv environment; /* names: --env, --unsetenv */
+    struct nvb_strv ports;       /* in the container, with protocol: "8888/tcp" */
+    struct nvb_strv limits;      /* names: --ulimit */
 };
 
 #define _cleanup_claims_ _cleanup_(nvb_claims_done)
@@ -26,7 +28,7 @@ void nvb_claims_read(const struct nvb_plan_line *line, unsigned engine_version,
                      struct nvb_claims *ret);
 void nvb_claims_done(struct nvb_claims *claims);
 
-/* Whether both bring the same mount destination, device or variable. */
+/* Whether both bring the same mount destination, device, variable, port or limit. */
 bool nvb_claims_overlap(const struct nvb_claims *a, const struct nvb_claims *b);
 
 /* Takes out of EDITS what CLAIMS already has. Returns how many nodes and

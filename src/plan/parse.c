@@ -139,6 +139,15 @@ static int take_cdi(struct nvb_request *request, enum nvb_request_cdi cdi, struc
     return 0;
 }
 
+/* Each use adds one or more. */
+static void add_profile(struct nvb_request *request, const char *value)
+{
+    char *all =
+        request->profile ? nvb_strdupf("%s,%s", request->profile, value) : nvb_strdup(value);
+    free(request->profile);
+    request->profile = all;
+}
+
 static int take_own(struct nvb_request *request, enum own own, const char *value,
                     struct nvb_error **err)
 {
@@ -176,7 +185,7 @@ static int take_own(struct nvb_request *request, enum own own, const char *value
                                          : NVB_ISOLATE_NONE;
         return 0;
     case OWN_PROFILE:
-        set_text(&request->profile, value);
+        add_profile(request, value);
         return 0;
     case OWN_ROOTLESS:
         request->rootless = true;

@@ -35,7 +35,7 @@ struct nvb_request {
     char *gpu;          /* --gpu, or NULL */
     char *gpus;         /* --gpus, or NULL */
     char *capabilities; /* or NULL */
-    char *profile;      /* or NULL */
+    char *profile;      /* names by commas, or NULL */
     bool rootless;
     bool help;
     enum nvb_request_cdi cdi;

@@ -100,6 +100,18 @@ void nvb_plan_line_add(struct nvb_plan_line *line, const char *name, const char 
     nvb_strv_add(&line->words, value);
 }
 
+void nvb_plan_line_append(struct nvb_plan_line *line, struct nvb_plan_line *from)
+{
+    nvb_vec_foreach (option, &from->options) {
+        struct nvb_plan_option moved = TAKE_STRUCT(*option);
+        moved.first += line->words.count;
+        nvb_vec_push(&line->options, moved);
+    }
+    nvb_vec_foreach (word, &from->words)
+        nvb_vec_push(&line->words, TAKE_PTR(*word));
+    nvb_plan_line_done(from);
+}
+
 void nvb_plan_line_set_value(struct nvb_plan_line *line, size_t index, const char *value)
 {
     struct nvb_plan_option *option = &line->options.items[index];

@@ -121,6 +121,9 @@ const char *nvb_plan_value(const struct nvb_plan *plan, const char *name);
 /* Appends the option NAME (of the table, canonical) with VALUE, each a word of its own. */
 void nvb_plan_line_add(struct nvb_plan_line *line, const char *name, const char *value);
 
+/* Appends FROM's words and options, and leaves FROM empty. */
+void nvb_plan_line_append(struct nvb_plan_line *line, struct nvb_plan_line *from);
+
 /* Gives the option at INDEX another value, in the spelling that it has. It must have one. */
 void nvb_plan_line_set_value(struct nvb_plan_line *line, size_t index, const char *value);
 

@@ -41,6 +41,15 @@ int nvb_plan_resolve(const struct nvb_plan_input *input, struct nvb_plan *plan,
  */
 void nvb_defaults_merge(struct nvb_plan *plan, bool terminal);
 
+/* The part of it that asks no terminal: takes out of LOWER what does not go with UPPER, which is
+ * laid over it. */
+void nvb_defaults_drop_replaced(struct nvb_plan_line *lower, const struct nvb_plan_line *upper,
+                                const struct nvb_engine *engine);
+
+/* Of the options of LINE that bring the same mount destination, device, variable, port or limit,
+ * only the last stays. */
+void nvb_defaults_drop_earlier(struct nvb_plan_line *line, const struct nvb_engine *engine);
+
 /* Who decided about GPUs, and what. */
 struct nvb_wish {
     const char *source; /* a constant */
