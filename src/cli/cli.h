@@ -43,7 +43,7 @@ struct nvb_cli_option {
     const char *value; /* the value as the help shows it, or NULL for a flag. Completion reads it:
                           "json|yaml" are the words it takes, "[=device|strict]" may be left out and
                           stands behind "=" only, FILE and DIR are paths, SELECTION is GPUs,
-                          CAPABILITIES a list of such; any other name is left to the user */
+                          CAPABILITIES and PROFILE lists of such; any other name is left to the user */
     const char *help;  /* one line */
 };
 
@@ -102,6 +102,7 @@ int nvb_cmd_run(struct nvb_cli *cli, int argc, char **argv);
 int nvb_cmd_info(struct nvb_cli *cli, int argc, char **argv);
 int nvb_cmd_cdi(struct nvb_cli *cli, int argc, char **argv);
 int nvb_cmd_config(struct nvb_cli *cli, int argc, char **argv);
+int nvb_cmd_profile(struct nvb_cli *cli, int argc, char **argv);
 int nvb_cmd_simulate(struct nvb_cli *cli, int argc, char **argv);
 int nvb_cmd_help(struct nvb_cli *cli, int argc, char **argv);
 int nvb_cmd_complete(struct nvb_cli *cli, int argc, char **argv);

@@ -1,7 +1,9 @@
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/complete.h"
 #include "cli/help.h"
+#include "config/profile.h"
 
 /* A candidate goes into somebody's command line: only what is one plain word there. */
 static bool is_one_word(const char *text)
@@ -91,6 +93,20 @@ static void offer_capabilities(struct nvb_completion *c)
         nvb_completion_offer(c, "all", NULL);
 }
 
+static void offer_profiles(struct nvb_completion *c)
+{
+    const char *list = enter_list(c);
+    const struct nvb_profile_options options = {
+        .environment = (const char *const *)environ,
+        .uid = geteuid(),
+    };
+    _cleanup_strv_ struct nvb_strv names = {0};
+    nvb_profile_list(&options, &names);
+    for (size_t i = 0; i < names.count; i++)
+        if (!is_listed(c, list, names.items[i]))
+            nvb_completion_offer(c, names.items[i], NULL);
+}
+
 static void offer_commands(struct nvb_completion *c)
 {
     for (const struct nvb_command *command = nvb_commands; command->name; command++) {
@@ -115,6 +131,8 @@ static void offer_one(struct nvb_completion *c, const char *spec)
         offer_gpus(c);
     else if (strcmp(spec, "CAPABILITIES") == 0)
         offer_capabilities(c);
+    else if (strcmp(spec, "PROFILE") == 0)
+        offer_profiles(c);
     else if (strcmp(spec, "COMMAND") == 0)
         offer_commands(c);
     else if (!is_for_the_user(spec))

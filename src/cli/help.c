@@ -38,6 +38,12 @@ const struct nvb_command nvb_commands[] = {
         .commands = nvb_config_commands,
     },
     {
+        .name = "profile",
+        .summary = "show the profiles that run takes",
+        .main = nvb_cmd_profile,
+        .commands = nvb_profile_commands,
+    },
+    {
         .name = "simulate",
         .summary = "make a simulated host, for machines without a GPU",
         .main = nvb_cmd_simulate,

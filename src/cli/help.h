@@ -24,6 +24,7 @@ extern const struct nvb_cli_option nvb_info_options[];
 extern const struct nvb_cli_option nvb_simulate_options[];
 extern const struct nvb_command nvb_cdi_commands[];
 extern const struct nvb_command nvb_config_commands[];
+extern const struct nvb_command nvb_profile_commands[];
 
 /* The commands, ended by a NULL name. */
 extern const struct nvb_command nvb_commands[];

@@ -104,7 +104,11 @@ static int add_environment(struct writer *w, struct nvb_error **err)
             return -1;
         if (r > 0)
             continue;
-        _cleanup_free_ char *variable = nvb_strdupf("%s=%s", item->name, value);
+        /* The caller's own variable goes by its name: no value, perhaps a secret one, stands on a
+         * command line that every user of the machine can read. */
+        bool passed = item->text[0] == '$' && strcmp(item->text + 1, item->name) == 0;
+        _cleanup_free_ char *variable =
+            nvb_strdupf("%s%s%s", item->name, passed ? "" : "=", passed ? "" : value);
         nvb_plan_line_add(&w->line, "env", variable);
     }
     return 0;
