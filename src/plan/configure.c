@@ -33,8 +33,7 @@ unsigned nvb_plan_configured_engine(const struct nvb_config *config)
     return strcmp(name, "docker") == 0 ? NVB_ENGINE_DOCKER : NVB_ENGINE_PODMAN;
 }
 
-/* The characters that part the fields of the option's value. A list by commas adds the comma. */
-static char *find_separators(const struct nvb_plan_option *option)
+char *nvb_plan_find_separators(const struct nvb_plan_option *option)
 {
     const char *name = nvb_plan_option_name(option);
     const char *found = "";
@@ -60,7 +59,7 @@ static int expand_line(const struct nvb_config *config, const struct nvb_key_ite
     _cleanup_free_ bool *drop = nvb_calloc(line->options.count + 1, sizeof(*drop));
     for (size_t i = 0; i < line->options.count; i++) {
         const struct nvb_plan_option *option = &line->options.items[i];
-        _cleanup_free_ char *parts = find_separators(option);
+        _cleanup_free_ char *parts = nvb_plan_find_separators(option);
         _cleanup_free_ char *expanded = NULL;
         if (!option->value)
             continue;
@@ -125,7 +124,7 @@ static int add_items(const struct nvb_config *config, enum nvb_config_key key, c
             .name = (char *)name,
             .value = item->text,
         };
-        _cleanup_free_ char *parts = find_separators(&option);
+        _cleanup_free_ char *parts = nvb_plan_find_separators(&option);
         _cleanup_free_ char *expanded = NULL;
         int r = nvb_config_expand(config, item, item->text, parts, &expanded, notes, err);
         if (r < 0)
@@ -175,25 +174,21 @@ static int read_capabilities(const struct nvb_config *config, unsigned *ret, str
 }
 
 /* What may be written in a configuration and is not there yet is said, not passed over. */
-static int check_missing(const struct nvb_config *config, struct nvb_notes *notes,
-                         struct nvb_error **err)
+static void note_missing(const struct nvb_config *config, struct nvb_notes *notes)
 {
-    nvb_vec_foreach (item, nvb_config_items(config, NVB_CONFIG_PROFILES))
-        return nvb_place_fail(&item->place, err, "no profile '%s' is installed", item->text);
     nvb_vec_foreach (item, nvb_config_items(config, NVB_CONFIG_ADDITIONAL_LIBRARIES)) {
         nvb_notes_add(notes, NVB_NOTE_WARNING,
                       "additional_libraries of the configuration is not used by this version: '%s'",
                       item->text);
         break;
     }
-    return 0;
 }
 
 static int fill(const struct nvb_config *config, bool rootless, struct nvb_plan_defaults *ret,
                 struct nvb_notes *notes, struct nvb_error **err)
 {
-    if (check_missing(config, notes, err) < 0 ||
-        read_arguments(config, &ret->line, notes, err) < 0 ||
+    note_missing(config, notes);
+    if (read_arguments(config, &ret->line, notes, err) < 0 ||
         add_environment(config, &ret->line, notes, err) < 0 ||
         add_items(config, NVB_CONFIG_SECURITY_OPTS, "security-opt", &ret->line, notes, err) < 0 ||
         add_devices(config, &ret->gpu_devices, notes, err) < 0 ||

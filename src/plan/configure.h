@@ -33,6 +33,12 @@ int nvb_plan_configure(const struct nvb_config *config, bool rootless,
                        struct nvb_plan_defaults *ret, struct nvb_notes *notes,
                        struct nvb_error **err);
 
+/*
+ * The characters that begin another field in the value of OPTION (":" in a volume, "," in a list):
+ * what nvb_config_expand() must keep a variable from bringing in. Owned.
+ */
+char *nvb_plan_find_separators(const struct nvb_plan_option *option);
+
 /* The engine that the configuration names, one bit of enum nvb_engine_kind; 0: none. */
 unsigned nvb_plan_configured_engine(const struct nvb_config *config);
 

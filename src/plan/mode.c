@@ -1,9 +1,12 @@
 /* How the engine gets the GPUs: by CDI or directly. */
 
 #include <string.h>
+#include <sys/stat.h>
 
+#include "base/path.h"
 #include "base/trust.h"
 #include "cdi/codec.h"
+#include "cdi/hook.h"
 #include "cdi/validate.h"
 #include "plan/state.h"
 
@@ -51,7 +54,7 @@ static void use_direct(struct nvb_plan_state *s)
                   s->wish.words);
 }
 
-static int use_folder(struct nvb_plan_state *s, const char *runtime, struct nvb_error **err)
+static int use_folder(struct nvb_plan_state *s, struct nvb_error **err)
 {
     _cleanup_str_ struct nvb_str text = NVB_STR_INIT;
     struct nvb_plan *plan = s->plan;
@@ -59,7 +62,8 @@ static int use_folder(struct nvb_plan_state *s, const char *runtime, struct nvb_
         nvb_cdi_write(&s->spec, NVB_CDI_JSON, &text, err) < 0)
         return -1;
     uint64_t hash = nvb_hash(NVB_HASH_INIT, text.data, text.len);
-    _cleanup_free_ char *folder = nvb_strdupf("%s/cdi/%016llx", runtime, (unsigned long long)hash);
+    _cleanup_free_ char *folder =
+        nvb_strdupf("%s/cdi/%016llx", s->runtime, (unsigned long long)hash);
     plan->mode = NVB_PLAN_CDI;
     plan->spec.path = nvb_strdupf("%s/nvidia.com-gpu.json", folder);
     plan->spec.len = text.len;
@@ -119,16 +123,6 @@ static bool may_use_folder(const struct nvb_plan_state *s)
            !nvb_plan_is_remote(s->plan, s->input->environment);
 }
 
-/* Whether a node is to appear under another path than it has. Engines cannot do that by CDI without
- * root (Podman 5.4 to 6.1); by --device they can. */
-static bool moves_nodes(const struct nvb_plan_state *s)
-{
-    nvb_vec_foreach (node, &s->plan->edits.nodes)
-        if (node->host_path && strcmp(node->host_path, node->path) != 0)
-            return s->input->user->uid != 0;
-    return false;
-}
-
 static void note_outliving(const struct nvb_plan_state *s)
 {
     if (s->plan->mode == NVB_PLAN_CDI && s->plan->spec.path)
@@ -141,33 +135,95 @@ static void note_outliving(const struct nvb_plan_state *s)
                       "be made anew");
 }
 
-int nvb_plan_settle_mode(struct nvb_plan_state *s, struct nvb_error **err)
+/* ---- before and after a specification is built ---- */
+
+int nvb_plan_find_runtime(struct nvb_plan_state *s, struct nvb_error **err)
 {
     const enum nvb_request_cdi cdi = s->input->request->cdi;
-    const bool outlives = nvb_plan_outlives(s->plan);
-    /* What the user's words bring already is easier left out of a command line than of a file. */
-    const bool wanted =
-        cdi == NVB_CDI_INSIST || (cdi == NVB_CDI_AUTO && !outlives && s->claimed == 0 &&
-                                  !s->wish.own_nodes && !moves_nodes(s));
-    _cleanup_free_ char *runtime = NULL;
-    int r = 1;
-    if (wanted && may_use_folder(s)) {
-        r = nvb_trust_runtime_folder(s->input->user->runtime_dir, &runtime, err);
-        if (r < 0) {
-            if (err && *err && !(*err)->hint)
-                (void)nvb_error_hint(err, "nvbind run --no-cdi …");
-            return -1;
-        }
+    const bool wanted = cdi == NVB_CDI_INSIST ||
+                        (cdi == NVB_CDI_AUTO && !s->wish.own_nodes && !nvb_plan_outlives(s->plan));
+    if (!wanted || !may_use_folder(s))
+        return 0;
+    if (nvb_trust_runtime_folder(s->input->user->runtime_dir, &s->runtime, err) >= 0)
+        return 0;
+    if (err && *err && !(*err)->hint)
+        (void)nvb_error_hint(err, "nvbind run --no-cdi …");
+    return -1;
+}
+
+/* Whether the container's root may be a user whom the file system does not know. */
+static bool has_strange_root(const struct nvb_plan *plan)
+{
+    static const char *const mappings[] = {"uidmap", "gidmap", "subuidname", "subgidname"};
+    const char *userns = nvb_plan_value(plan, "userns");
+    for (size_t i = 0; i < NVB_COUNT(mappings); i++)
+        if (nvb_plan_value(plan, mappings[i]))
+            return true;
+    return userns && (nvb_has_prefix(userns, "auto") || nvb_has_prefix(userns, "nomap"));
+}
+
+/* Whether everybody may execute PATH and pass the folders above it. */
+static bool is_open_to_all(const char *path)
+{
+    _cleanup_free_ char *place = nvb_strdup(path);
+    struct stat st;
+    while (stat(place, &st) == 0 && (st.st_mode & S_IXOTH)) {
+        if (strcmp(place, "/") == 0)
+            return true;
+        char *above = nvb_path_dir(place);
+        free(place);
+        place = above;
     }
-    if (r == 0)
-        r = use_folder(s, runtime, err);
-    else if (cdi == NVB_CDI_INSIST)
+    return false;
+}
+
+char *nvb_plan_find_hook(const struct nvb_plan_state *s)
+{
+    _cleanup_error_ struct nvb_error *err = NULL;
+    _cleanup_free_ char *hook = NULL;
+    int r = nvb_cdi_find_hook(&hook, &err);
+    if (r < 0)
+        nvb_notes_add(s->notes, NVB_NOTE_INFO, "nvbind-hook is not used: %s", err->message);
+    if (r != 0)
+        return NULL;
+    if (has_strange_root(s->plan) && !is_open_to_all(hook)) {
+        nvb_notes_add(s->notes, NVB_NOTE_INFO,
+                      "nvbind-hook is not used: the container's root could not reach '%s'", hook);
+        return NULL;
+    }
+    return TAKE_PTR(hook);
+}
+
+/* Whether a node is to appear under another path than it has. Engines cannot do that by CDI without
+ * root (Podman 5.4 to 6.1); by --device they can. */
+static bool moves_nodes(const struct nvb_plan_state *s)
+{
+    nvb_vec_foreach (node, &s->plan->edits.nodes)
+        if (node->host_path && strcmp(node->host_path, node->path) != 0)
+            return s->input->user->uid != 0;
+    return false;
+}
+
+bool nvb_plan_must_be_direct(const struct nvb_plan_state *s)
+{
+    if (!s->runtime || s->input->request->cdi == NVB_CDI_INSIST)
+        return false;
+    /* What the user's words bring already is easier left out of a command line than of a file. */
+    return s->claimed > 0 || moves_nodes(s);
+}
+
+int nvb_plan_settle_mode(struct nvb_plan_state *s, struct nvb_error **err)
+{
+    int r = 0;
+    if (s->runtime)
+        r = use_folder(s, err);
+    else if (s->input->request->cdi == NVB_CDI_INSIST)
         r = insist_on_cdi(s, err);
     else
         use_direct(s);
     if (r < 0)
         return -1;
-    if (outlives)
+    if (nvb_plan_outlives(s->plan))
         note_outliving(s);
     return 0;
 }

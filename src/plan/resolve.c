@@ -23,6 +23,7 @@ static void done_state(struct nvb_plan_state *s)
     nvb_choice_done(&s->choice);
     nvb_claims_done(&s->claims);
     nvb_cdi_spec_done(&s->spec);
+    free(s->runtime);
 }
 
 /* ---- what the words alone decide ---- */
@@ -52,11 +53,6 @@ static bool is_rootless(const struct nvb_plan_state *s)
 static int check_request(const struct nvb_plan_state *s, struct nvb_error **err)
 {
     const struct nvb_request *request = s->input->request;
-    if (request->profile) {
-        (void)nvb_error_make(err, NVB_ERROR_USAGE, 0, "no profile '%s' is installed",
-                             request->profile);
-        return nvb_error_hint(err, "leave '--profile %s' out", request->profile);
-    }
     if (request->isolate == NVB_ISOLATE_STRICT) {
         (void)nvb_error_make(err, NVB_ERROR_USAGE, 0,
                              "this version has no isolation beyond '--isolate=device'");
@@ -197,12 +193,13 @@ static void filter_edits(struct nvb_plan_state *s, struct nvb_cdi_edits *edits)
         nvb_isolate_edits(edits, s->plan->capabilities, isolate);
 }
 
-static int build_spec(struct nvb_plan_state *s, struct nvb_error **err)
+static int build_spec(struct nvb_plan_state *s, const char *hook, struct nvb_error **err)
 {
     _cleanup_strv_ struct nvb_strv needed = {0};
     const struct nvb_cdi_build_options options = {
         .naming = NVB_CDI_BY_INDEX | NVB_CDI_BY_UUID,
         .capabilities = s->plan->capabilities,
+        .hook = hook,
         .needed = &needed,
         .gpus = &s->gpus,
     };
@@ -232,6 +229,27 @@ static int fill_edits(struct nvb_plan_state *s, struct nvb_error **err)
         nvb_cdi_edits_merge(&plan->edits, &device->edits);
     }
     return 0;
+}
+
+static int lay_in(struct nvb_plan_state *s, struct nvb_error **err)
+{
+    _cleanup_free_ char *hook = NULL;
+    if (nvb_plan_find_runtime(s, err) < 0)
+        return -1;
+    if (s->runtime)
+        hook = nvb_plan_find_hook(s);
+    if (build_spec(s, hook, err) < 0 || fill_edits(s, err) < 0)
+        return -1;
+    if (!nvb_plan_must_be_direct(s))
+        return 0;
+    free(TAKE_PTR(s->runtime));
+    if (!hook)
+        return 0;
+    /* Only a specification can bring the hook: the files go in by other names without it. */
+    nvb_cdi_spec_done(&s->spec);
+    nvb_cdi_edits_done(&s->plan->edits);
+    s->claimed = 0;
+    return build_spec(s, NULL, err) < 0 ? -1 : fill_edits(s, err);
 }
 
 /* ---- all together ---- */
@@ -302,7 +320,7 @@ static int resolve(struct nvb_plan_state *s, struct nvb_error **err)
     }
     if (nvb_plan_is_remote(plan, s->input->environment))
         return fail_remote(err);
-    if (choose(s, err) < 0 || build_spec(s, err) < 0 || fill_edits(s, err) < 0 ||
+    if (choose(s, err) < 0 || lay_in(s, err) < 0 ||
         nvb_plan_check_access(s->input, plan, s->notes, err) < 0 ||
         nvb_plan_settle_mode(s, err) < 0)
         return -1;

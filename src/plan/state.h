@@ -22,6 +22,7 @@ struct nvb_plan_state {
     struct nvb_choice choice;
     struct nvb_claims claims;
     struct nvb_cdi_spec spec;
+    char *runtime;  /* the caller's private folder; NULL: no specification of his own */
     size_t claimed; /* edits that the user's words bring already */
 };
 
@@ -30,6 +31,21 @@ static inline unsigned nvb_plan_list_version(const struct nvb_engine *engine)
 {
     return engine->kind == NVB_ENGINE_PODMAN ? engine->version : 0;
 }
+
+/*
+ * Sets s->runtime where this engine and this container may use a specification of the caller's own,
+ * as far as that is known before one has been built. Returns 0 or -1.
+ */
+int nvb_plan_find_runtime(struct nvb_plan_state *s, struct nvb_error **err);
+
+/*
+ * The hook for that specification, owned, or NULL: there is none, or it could not be run by whom
+ * the container's root is.
+ */
+char *nvb_plan_find_hook(const struct nvb_plan_state *s);
+
+/* Whether what was built shows that it has to be passed directly after all. */
+bool nvb_plan_must_be_direct(const struct nvb_plan_state *s);
 
 /* Decides between CDI and direct, and fills in what that takes. Returns 0 or -1. */
 int nvb_plan_settle_mode(struct nvb_plan_state *s, struct nvb_error **err);

@@ -51,6 +51,7 @@ static void put_edits(struct nvb_doc *doc, const struct nvb_cdi_edits *edits)
 {
     struct nvb_doc *nodes;
     struct nvb_doc *mounts;
+    struct nvb_doc *hooks;
     nvb_doc_put_strv(doc, "env", &edits->env);
     nodes = nvb_doc_put(doc, "devices");
     nvb_doc_set_list(nodes);
@@ -67,6 +68,15 @@ static void put_edits(struct nvb_doc *doc, const struct nvb_cdi_edits *edits)
         nvb_doc_put_text(item, "host", mount->host_path);
         nvb_doc_put_text(item, "container", mount->container_path);
         nvb_doc_put_strv(item, "options", &mount->options);
+    }
+    hooks = nvb_doc_put(doc, "hooks");
+    nvb_doc_set_list(hooks);
+    nvb_vec_foreach (hook, &edits->hooks) {
+        struct nvb_doc *item = nvb_doc_push(hooks);
+        nvb_doc_put_text(item, "stage", hook->hook_name);
+        nvb_doc_put_text(item, "path", hook->path);
+        nvb_doc_put_strv(item, "args", &hook->args);
+        nvb_doc_put_strv(item, "env", &hook->env);
     }
 }
 

@@ -120,6 +120,36 @@ plan() {
     rm -rf "${file%/*}"
 }
 
+@test "the hook comes with a specification, where the container's root can reach it" {
+    fake_engine podman 5.6.0
+    export XDG_RUNTIME_DIR=$BATS_TEST_TMPDIR/runtime
+    mkdir -m 0700 "$XDG_RUNTIME_DIR"
+    [ -x "$NVBIND_BIN/nvbind-hook" ]
+    hooks() { plan "$@" | jq -r '[.edits.hooks[].path] | join(" ")'; }
+    hook=$(hooks --gpu 0)
+    # As root, a hook that others could have written is not run.
+    if [ -z "$hook" ]; then
+        run -0 --separate-stderr nvbind -v --host-root "$RUN_HOST" run --rm --dry-run=json --gpu 0 img
+        [[ $stderr = *"nvbind-hook is not used: "* ]]
+        skip "the build folder is not one that root trusts"
+    fi
+    [ "$hook" = "$(readlink -f "$NVBIND_BIN")/nvbind-hook" ]
+    [ "$(hooks --gpu 0 --no-cdi)" = "" ]
+    [ "$(hooks --gpu 0 -v /x:/usr/bin/nvidia-smi)" = "" ]
+    [ "$(plan --gpu 0 -v /x:/usr/bin/nvidia-smi | jq -r .mode)" = direct ]
+    # A program of its own below a closed folder: none but its owner gets there.
+    mkdir -m 0700 closed
+    cp "$NVBIND_BIN/nvbind" "$NVBIND_BIN/nvbind-hook" closed
+    closed() {
+        closed/nvbind --host-root "$RUN_HOST" run --rm --dry-run=json --gpu 0 "$@" img |
+            jq -r '.mode + " " + ([.edits.hooks[].path] | join(" "))'
+    }
+    [ "$(closed)" = "cdi $PWD/closed/nvbind-hook" ]
+    [ "$(closed --userns=auto)" = "cdi " ]
+    [ "$(closed --userns=keep-id)" = "cdi $PWD/closed/nvbind-hook" ]
+    [ "$(closed --uidmap 0:1:1)" = "cdi " ]
+}
+
 @test "what must start again without nvbind is passed directly, whatever the engine can" {
     fake_engine podman 5.6.0
     export XDG_RUNTIME_DIR=$BATS_TEST_TMPDIR/runtime

@@ -81,6 +81,8 @@ engine_env() {
         "USER=$who" "LOGNAME=$who" "PODMAN_IGNORE_CGROUPSV1_WARNING=1"
     [ -z "$run" ] || printf '%s\0' "XDG_RUNTIME_DIR=$run"
     for name in ${!NVBIND_*} ${!ASAN_*} ${!UBSAN_*} ${!LSAN_*} CUDA_VISIBLE_DEVICES; do
+        # The tests' own variables look to nvbind like misspelt ones of its.
+        [[ $name != NVBIND_T_* ]] || continue
         [ -z "${!name+set}" ] || printf '%s\0' "$name=${!name}"
     done
 }
