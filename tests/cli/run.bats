@@ -276,7 +276,7 @@ run --rm img true " ]
     fails "'0:1' is a MIG device" "" sim run --gpu 0:1 img
     fails "--gpus: 'some' is not a number of GPUs" "" sim run --gpus some img
     fails "NVIDIA_VISIBLE_DEVICES=x: 'x' is not a GPU" "" sim run -e NVIDIA_VISIBLE_DEVICES=x img
-    fails "no profile 'gaming' is installed" "leave" sim run --profile gaming img
+    fails "there is no profile 'gamin'" "" sim run --profile gamin img
     fails "no isolation beyond" "--isolate=device" sim run --isolate=strict img
     fails "exclude each other" "" sim run --cdi --no-cdi img
     fails "--cdi: Podman 4.3.1 takes no folder" "" sim run --rm --cdi --gpu 0 img

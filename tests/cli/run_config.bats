@@ -148,8 +148,6 @@ TOML
 }
 
 @test "what this version does not have yet is said" {
-    echo 'runtime.profiles = ["gaming"]' >"$config"
-    fails "no profile 'gaming' is installed" "" sim run --gpu none img
     echo 'gpu.additional_libraries = ["/opt/x.so"]' >"$config"
     [ "$(line)" = "run img" ]
     grep -q "warning.*additional_libraries" err

@@ -131,8 +131,6 @@ early() {
     done < <(part help "$data/command-lines.txt")
 }
 
-# Every line of the documents is read as it stands. What this version does not have yet (profiles)
-# is said by name, and is the only thing that is missing.
 @test "the documents' lines are read" {
     local line err count=0 words
     export DISPLAY=:0 NOTEBOOKS=/n DOCKER=/d
@@ -140,10 +138,6 @@ early() {
         [[ $line = "nvbind run "* ]] || continue
         count=$((count + 1))
         words=${line#nvbind run }
-        if [[ $line = *--profile* ]]; then
-            eval "fails 'no profile' '' sim run $words"
-            words=$(sed -E 's/--profile [^ ]+ //' <<<"$words")
-        fi
         [ "$(id -u)" -ne 0 ] || words=${words/--rootless /}
         err=$(eval "sim run --dry-run $words" 2>&1 >/dev/null) || { echo "$line: $err"; return 1; }
     done < <(grep -vE '^(#|$)' "$data/document-lines.txt")

@@ -67,7 +67,7 @@ fails() {
         ! grep -qF -e "$text" err || { [ -n "$hint" ] && ! grep '^  hint: ' err | grep -qF -e "$hint"; } ||
         [ "$(started)" -ne 0 ]; then
         printf 'status %s for: %s\n' "$rc" "$*"
-        cat out err "$calls"
+        head -qc 2000 out err "$calls"
         return 1
     fi
 }
