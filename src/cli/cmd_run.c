@@ -146,15 +146,20 @@ static int prepare(struct setting *s, struct nvb_request *request, struct nvb_pl
     if (load_config(s, err) < 0 || find_engine(s, request, err) < 0)
         return -1;
     const bool rootless = s->user.uid != 0 && s->engine.kind == NVB_ENGINE_PODMAN;
-    const struct nvb_plan_profiles profiles = {
+    struct nvb_plan_profiles profiles = {
         .words = request->profile,
         .config = &s->config,
         .options = {(const char *const *)environ, s->user.uid, NULL},
         .engine = &s->engine,
+        .user = &plan->user,
         .rootless = rootless,
     };
-    if (nvb_plan_configure(&s->config, rootless, &defaults, &s->notes, err) < 0 ||
-        nvb_plan_add_profiles(&profiles, &defaults, &s->notes, err) < 0)
+    if (nvb_plan_configure(&s->config, rootless, &defaults, &s->notes, err) < 0)
+        return -1;
+    profiles.isolate = request->isolate == NVB_ISOLATE_UNSAID
+                           ? defaults.isolate
+                           : request->isolate != NVB_ISOLATE_NONE;
+    if (nvb_plan_add_profiles(&profiles, &defaults, &s->notes, err) < 0)
         return -1;
     plan->defaults = TAKE_STRUCT(defaults.line);
     if (nvb_plan_resolve(&input, plan, &s->notes, err) < 0)

@@ -6,7 +6,7 @@
 #include <sys/resource.h>
 
 #include "plan/device_group.h"
-#include "plan/resolve.h"
+#include "plan/state.h"
 
 /*
  * Theory of operation. The chosen profiles become one (config/profile.h lays them over one
@@ -22,6 +22,7 @@ struct writer {
     const struct nvb_plan_profiles *input;
     const struct nvb_profile *profile;
     struct nvb_plan_line line;
+    struct nvb_claims above; /* what lies over the profile's line anyway */
     struct nvb_notes *notes;
 };
 
@@ -74,6 +75,15 @@ static int check_expanded(const struct nvb_key *key, const struct nvb_key_item *
                           path);
 }
 
+/* /dev/dri has the nodes of every GPU. Those of the chosen ones come with their specification. */
+static bool is_isolated(const struct writer *w, enum nvb_profile_key which, const char *value)
+{
+    static const char dri[] = "/dev/dri";
+    size_t len = strcspn(value, ":");
+    return which == NVB_PROFILE_DEVICES && w->input->isolate && len == sizeof(dri) - 1 &&
+           memcmp(value, dri, len) == 0;
+}
+
 /* Devices or mounts. */
 static int add_paths(struct writer *w, enum nvb_profile_key which, const char *name,
                      struct nvb_error **err)
@@ -86,7 +96,7 @@ static int add_paths(struct writer *w, enum nvb_profile_key which, const char *n
         int r = expand(w, item, name, item->text, &value, err);
         if (r < 0 || (r == 0 && check_expanded(key, item, value, err) < 0))
             return -1;
-        if (r == 0)
+        if (r == 0 && !is_isolated(w, which, value))
             nvb_plan_line_add(&w->line, name, value);
     }
     return 0;
@@ -211,7 +221,8 @@ static void add_limits(struct writer *w)
         _cleanup_str_ struct nvb_str value = NVB_STR_INIT;
         uint64_t soft = 0;
         uint64_t hard = 0;
-        if (!holds(w, item) || nvb_profile_parse_limit(item->text, &soft, &hard) < 0)
+        if (nvb_strv_has(&w->above.limits, item->name) || !holds(w, item) ||
+            nvb_profile_parse_limit(item->text, &soft, &hard) < 0)
             continue;
         if (bound)
             lower(item->name, &soft, &hard, &said);
@@ -326,6 +337,9 @@ int nvb_plan_add_profiles(const struct nvb_plan_profiles *profiles,
     int r = lay_profiles(profiles, &profile, err);
     if (r == 0 && profile.names.count == 0)
         return 0;
+    nvb_claims_read(profiles->user, nvb_plan_list_version(profiles->engine), &w.above);
+    if (!profiles->words)
+        nvb_claims_read(&defaults->line, nvb_plan_list_version(profiles->engine), &w.above);
     if (r == 0)
         r = read_capabilities(&profile, &capabilities, err);
     if (r == 0)
@@ -333,5 +347,6 @@ int nvb_plan_add_profiles(const struct nvb_plan_profiles *profiles,
     if (r == 0)
         lay_lines(profiles, &w.line, capabilities, defaults);
     nvb_plan_line_done(&w.line);
+    nvb_claims_done(&w.above);
     return r;
 }

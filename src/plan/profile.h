@@ -13,7 +13,9 @@ struct nvb_plan_profiles {
     const struct nvb_config *config;
     struct nvb_profile_options options;
     const struct nvb_engine *engine;
-    bool rootless; /* the engine runs without root */
+    const struct nvb_plan_line *user; /* the user's words: what they replace is not looked at */
+    bool rootless;                    /* the engine runs without root */
+    bool isolate; /* the chosen GPUs' nodes and no others: folders of nodes are left out */
 };
 
 /*
