@@ -1,6 +1,7 @@
 #include "base/trust.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <string.h>
@@ -10,6 +11,8 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "base/str.h"
+
+#define MAX_LINKS 40 /* include/linux/namei.h, MAXSYMLINKS */
 
 bool nvb_trust_is_own_group(const struct passwd *user, const struct group *group)
 {
@@ -50,26 +53,59 @@ static int check_stat(const struct stat *st, const char *name, uid_t owner, bool
     return 0;
 }
 
+static int check_chain(const char *path, uid_t owner, bool above, unsigned *links,
+                       struct nvb_error **err);
+
+/* The link PATH was found at ST: its own bits say nothing, but its owner may turn it elsewhere. */
+static int check_link(const char *path, const struct stat *st, uid_t owner, bool above,
+                      unsigned *links, struct nvb_error **err)
+{
+    _cleanup_free_ char *text = NULL;
+    struct stat self = *st;
+    self.st_mode = S_IFLNK;
+    if (check_stat(&self, path, owner, above, err) < 0)
+        return -1;
+    int r = ++*links > MAX_LINKS ? -ELOOP : nvb_readlinkat(AT_FDCWD, path, &text);
+    if (r < 0)
+        return nvb_error_make(err, nvb_error_kind_of(-r), -r, "cannot look at '%s'", path);
+    if (text[0] == '/')
+        return check_chain(text, owner, above, links, err);
+    _cleanup_free_ char *folder = nvb_path_dir(path);
+    _cleanup_free_ char *target = nvb_strdupf("%s/%s", folder, text);
+    return check_chain(target, owner, above, links, err);
+}
+
+/* From the root down, so that nobody can change what has been checked before it is used. */
+static int check_chain(const char *path, uid_t owner, bool above, unsigned *links,
+                       struct nvb_error **err)
+{
+    struct stat st;
+    size_t len = strlen(path);
+    while (len > 1 && path[len - 1] == '/')
+        len--;
+    _cleanup_free_ char *place = nvb_strndup(path, len);
+    if (strcmp(place, "/") != 0) {
+        _cleanup_free_ char *folder = nvb_path_dir(place);
+        if (check_chain(folder, owner, true, links, err) < 0)
+            return -1;
+    }
+    if (lstat(place, &st) < 0)
+        return nvb_error_make(err, nvb_error_kind_of(errno), errno, "cannot look at '%s'", place);
+    if (S_ISLNK(st.st_mode))
+        return check_link(place, &st, owner, above, links, err);
+    return check_stat(&st, place, owner, above, err);
+}
+
 int nvb_trust_check_path(const char *path, uid_t owner, struct nvb_error **err)
 {
-    _cleanup_free_ char *real = realpath(path, NULL);
-    if (!real)
+    unsigned links = 0;
+    if (path[0] == '/')
+        return check_chain(path, owner, false, &links, err);
+    _cleanup_free_ char *here = getcwd(NULL, 0);
+    if (!here)
         return nvb_error_make(err, nvb_error_kind_of(errno), errno, "cannot look at '%s'", path);
-    bool above = false;
-    for (;;) {
-        struct stat st;
-        if (lstat(real, &st) < 0)
-            return nvb_error_make(err, nvb_error_kind_of(errno), errno, "cannot look at '%s'",
-                                  real);
-        if (check_stat(&st, real, owner, above, err) < 0)
-            return -1;
-        if (strcmp(real, "/") == 0)
-            return 0;
-        char *folder = nvb_path_dir(real);
-        free(real);
-        real = folder;
-        above = true;
-    }
+    _cleanup_free_ char *whole = nvb_strdupf("%s/%s", here, path);
+    return check_chain(whole, owner, false, &links, err);
 }
 
 int nvb_trust_check_fd(int fd, const char *name, uid_t owner, struct nvb_error **err)

@@ -347,6 +347,45 @@ static void test_trust(void **state)
     }
 }
 
+/* Who owns the link, or the folder it lies in, chooses what is opened. */
+static void test_trust_in_links(void **state)
+{
+    (void)state;
+    _cleanup_error_ struct nvb_error *err = NULL;
+    const uid_t other = geteuid() + 1;
+    _cleanup_free_ char *direct = nvb_strdupf("%s/kept/f", scratch);
+    _cleanup_free_ char *link = nvb_strdupf("%s/theirs/f", scratch);
+    _cleanup_free_ char *twice = nvb_strdupf("%s/kept/twice", scratch);
+    _cleanup_free_ char *folder = nvb_strdupf("%s/kept/folder/f", scratch);
+    _cleanup_free_ char *loop = nvb_strdupf("%s/kept/loop", scratch);
+    assert_int_equal(mkdir("kept", 0755), 0);
+    assert_int_equal(mkdir("theirs", 0755), 0);
+    assert_int_equal(nvb_file_write("kept/f", "x", 1, 0644, NULL), 0);
+    assert_int_equal(symlink("../kept/f", "theirs/f"), 0);
+    assert_int_equal(symlink(link, "kept/twice"), 0);
+    assert_int_equal(symlink("../theirs/../kept", "kept/folder"), 0);
+    assert_int_equal(symlink("loop", "kept/loop"), 0);
+    const char *const all[] = {direct, link, twice, folder, "kept/twice"};
+    for (size_t i = 0; i < NVB_COUNT(all); i++)
+        assert_int_equal(nvb_trust_check_path(all[i], geteuid(), NULL), 0);
+    assert_int_equal(nvb_trust_check_path(loop, geteuid(), &err), -1);
+    assert_non_null(strstr(err->message, "Too many levels"));
+
+    assert_int_equal(chmod("theirs", 0777), 0);
+    assert_int_equal(nvb_trust_check_path(direct, geteuid(), NULL), 0);
+    for (size_t i = 1; i < NVB_COUNT(all); i++) {
+        assert_int_equal(nvb_trust_check_path(all[i], geteuid(), &err), -1);
+        assert_non_null(strstr(err->message, "theirs' can be written by others"));
+    }
+    assert_int_equal(chmod("theirs", 0755), 0);
+    if (geteuid() == 0) {
+        assert_int_equal(lchown("theirs/f", other, (gid_t)-1), 0);
+        assert_int_equal(nvb_trust_check_path(twice, 0, &err), -1);
+        assert_non_null(strstr(err->message, "theirs/f' belongs to user 1"));
+        assert_int_equal(nvb_trust_check_path(folder, 0, NULL), 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -357,7 +396,7 @@ int main(void)
         cmocka_unit_test(test_resolve),          cmocka_unit_test(test_read),
         cmocka_unit_test(test_write_leaves_old), cmocka_unit_test(test_find_program),
         cmocka_unit_test(test_capture),          cmocka_unit_test(test_trust),
-        cmocka_unit_test(test_own_group),
+        cmocka_unit_test(test_own_group),        cmocka_unit_test(test_trust_in_links),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
