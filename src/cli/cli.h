@@ -86,6 +86,10 @@ int nvb_cli_status_of(const struct nvb_error *error);
  * files, names and the caller's words are untrusted. */
 void nvb_cli_add_printable(struct nvb_str *s, const char *text);
 
+/* The same without newline and tab: what is quoted in a line cannot make a second one, which would
+ * pass for a message of ours. */
+void nvb_cli_add_line(struct nvb_str *s, const char *text);
+
 /* Writes TEXT to standard output; a failure to do so (full disk, closed pipe) is an error. */
 int nvb_cli_print(const struct nvb_cli *cli, const char *text, size_t len);
 

@@ -312,12 +312,14 @@ static const char validate_text[] =
 static void add_fault(struct nvb_str *out, const char *file, unsigned line, unsigned column,
                       const char *what, const char *hint)
 {
-    nvb_str_addf(out, "%s:", file);
+    _cleanup_str_ struct nvb_str text = NVB_STR_INIT;
+    nvb_str_addf(&text, "%s:", file);
     if (line)
-        nvb_str_addf(out, "%u:%u:", line, column);
-    nvb_str_addf(out, " %s", what);
+        nvb_str_addf(&text, "%u:%u:", line, column);
+    nvb_str_addf(&text, " %s", what);
     if (hint)
-        nvb_str_addf(out, " (%s)", hint);
+        nvb_str_addf(&text, " (%s)", hint);
+    nvb_cli_add_line(out, text.data);
     nvb_str_addc(out, '\n');
 }
 

@@ -4,12 +4,31 @@
 #include "base/file.h"
 #include "cli/cli.h"
 
-void nvb_cli_add_printable(struct nvb_str *s, const char *text)
+/* In UTF-8 the second set of controls, U+0080 to U+009F, takes two bytes; terminals obey both. */
+static bool is_second_control(const char *text)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    return p[0] == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f;
+}
+
+static void add_printable(struct nvb_str *s, const char *text, const char *kept)
 {
     for (; *text; text++) {
         unsigned char c = (unsigned char)*text;
-        nvb_str_addc(s, (c < 0x20 && c != '\n' && c != '\t') || c == 0x7f ? '?' : *text);
+        bool second = is_second_control(text);
+        nvb_str_addc(s, second || (c < 0x20 && !strchr(kept, c)) || c == 0x7f ? '?' : *text);
+        text += second;
     }
+}
+
+void nvb_cli_add_printable(struct nvb_str *s, const char *text)
+{
+    add_printable(s, text, "\n\t");
+}
+
+void nvb_cli_add_line(struct nvb_str *s, const char *text)
+{
+    add_printable(s, text, "");
 }
 
 static void message(const struct nvb_cli *cli, const char *label, const char *colour,
@@ -21,11 +40,11 @@ static void message(const struct nvb_cli *cli, const char *label, const char *co
         nvb_str_addf(&s, "nvbind: %s%s:\033[0m ", colour, label);
     else
         nvb_str_addf(&s, "nvbind: %s: ", label);
-    nvb_cli_add_printable(&s, text);
+    nvb_cli_add_line(&s, text);
     nvb_str_addc(&s, '\n');
     if (hint) {
         nvb_str_add(&s, "  hint: ");
-        nvb_cli_add_printable(&s, hint);
+        nvb_cli_add_line(&s, hint);
         nvb_str_addc(&s, '\n');
     }
     (void)nvb_write_all(STDERR_FILENO, s.data, s.len);
@@ -105,7 +124,7 @@ void nvb_cli_table(struct nvb_str *ret, const char *const *headers, size_t colum
     for (size_t row = 0; row <= rows; row++) {
         for (size_t c = 0; c < columns; c++) {
             const char *cell = row == 0 ? headers[c] : cells->items[(row - 1) * columns + c];
-            nvb_cli_add_printable(ret, cell);
+            nvb_cli_add_line(ret, cell);
             if (c + 1 < columns)
                 nvb_str_addf(ret, "%*s", (int)(widths[c] - width_of(cell) + 2), "");
         }

@@ -325,6 +325,13 @@ names() {
     [ "$output" = "cut.json:2:1: it ends too early" ]
 }
 
+@test "what validate quotes cannot steer the terminal, nor make a line of its own" {
+    name=$'e\e[31m.json'
+    printf '{"cdiVersion": "0.5.0", "kind": "a/b", "x\\u001b[31m\\u009b\\ny: valid": 1}' >"$name"
+    run -1 nvbind cdi validate "$name"
+    [ "${lines[0]}" = "e?[31m.json:1:40: 'x?[31m??y: valid' is not a field of a specification" ]
+}
+
 @test "validate takes what is good, several at once" {
     generate >good.json
     nvbind --host-root "$host" cdi generate --output good.yaml

@@ -184,6 +184,9 @@ wrong() {
 @test "what is quoted from the caller cannot steer a terminal" {
     run -2 --separate-stderr nvbind $'in\x1b[31mfo'
     [ "${stderr_lines[0]}" = "nvbind: error: unknown command 'in?[31mfo'" ]
+    # U+009B is the same in one character, and a second line would pass for a message.
+    run -2 --separate-stderr nvbind $'in\u009b31mfo\nnvbind: warning: é\t'
+    [ "${stderr_lines[0]}" = "nvbind: error: unknown command 'in?31mfo?nvbind: warning: é?'" ]
 }
 
 @test "no colour into a file, and as --color says" {
