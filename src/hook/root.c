@@ -234,7 +234,8 @@ int hook_write_file(int dir, const char *name, const struct nvb_str *text, const
     if (r == 0 && (st.st_uid != like->st_uid || st.st_gid != like->st_gid) &&
         fchown(fd, like->st_uid, like->st_gid) < 0)
         r = -errno;
-    if (r == 0 && fchmod(fd, like->st_mode & 07777) < 0)
+    /* Not the image's word on set-user-id bits. */
+    if (r == 0 && fchmod(fd, like->st_mode & 0777) < 0)
         r = -errno;
     if (r == 0 && renameat(dir, HOOK_TEMPORARY, dir, name) < 0)
         r = -errno;
