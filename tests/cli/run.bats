@@ -172,10 +172,18 @@ plan() {
 }
 
 @test "without a private folder it is direct; --cdi then fails" {
-    [ "$(id -u)" -ne 0 ] || skip "root's folder is always there"
+    be_ordinary
     fake_engine podman 5.6.0
-    [ "$(plan --gpu 0 | jq -r .mode)" = direct ]
-    fails "--cdi: there is no private folder" "/etc/cdi" sim run --rm --cdi --gpu 0 img
+    as_other() { "${ordinary[@]}" "$NVBIND_BIN/nvbind" --host-root "$RUN_HOST" run --rm --gpu 0 "$@" img; }
+    [ "$(as_other --dry-run=json | jq -r .mode)" = direct ]
+    # One that others may enter is none either.
+    mkdir -m 0755 runtime
+    [ "$(id -u)" -ne 0 ] || chown 65534 runtime
+    export XDG_RUNTIME_DIR=$PWD/runtime
+    [ "$(as_other --dry-run=json | jq -r .mode)" = direct ]
+    fails "--cdi: there is no private folder" "/etc/cdi" as_other --cdi
+    chmod 0700 runtime
+    [ "$(as_other --dry-run=json | jq -r .mode)" = cdi ]
 }
 
 @test "the engine is executed by its absolute path, and asked for its version once" {
@@ -320,58 +328,42 @@ run --rm img true " ]
 
 @test "bad machine: no permission on a node" {
     [ "$(id -u)" -eq 0 ] || skip "only root can make a device node"
+    be_ordinary
     mkdir -m 0755 host
     cp -a "$RUN_HOST/." host
     rm host/dev/nvidia0
     mknod -m 0600 host/dev/nvidia0 c 195 0 || skip "device nodes cannot be made here"
-    chmod a+rX . "$BATS_RUN_TMPDIR" "$BATS_SUITE_TMPDIR" "$BATS_FILE_TMPDIR" 2>/dev/null || true
-    for folder in "$BATS_RUN_TMPDIR" "$BATS_FILE_TMPDIR" "$BATS_TEST_TMPDIR"; do chmod a+x "$folder"; done
-    setpriv --reuid 65534 --regid 65534 --clear-groups test -x "$NVBIND_BIN/nvbind" ||
-        skip "the build folder is closed to other users"
-    mkdir -m 0777 "$BATS_TEST_TMPDIR/home2"
-    fails "no permission on" "chmod 0666" env HOME="$BATS_TEST_TMPDIR/home2" \
-        setpriv --reuid 65534 --regid 65534 --clear-groups "$NVBIND_BIN/nvbind" \
+    fails "no permission on" "chmod 0666" "${ordinary[@]}" "$NVBIND_BIN/nvbind" \
         --host-root "$PWD/host" run --rm --gpu 0 img
 }
 
 @test "bad machine: a specification folder that cannot be written" {
+    be_ordinary
     fake_engine podman 5.6.0
-    if [ "$(id -u)" -eq 0 ]; then
-        chmod a+x "$BATS_RUN_TMPDIR" "$BATS_FILE_TMPDIR" "$BATS_TEST_TMPDIR" 2>/dev/null || true
-        setpriv --reuid 65534 --regid 65534 --clear-groups test -x "$NVBIND_BIN/nvbind" ||
-            skip "the build folder is closed to other users"
-        as=(setpriv --reuid 65534 --regid 65534 --clear-groups)
-        mkdir -m 0777 "$BATS_TEST_TMPDIR/home2"
-        mkdir -m 0700 runtime
-        chown 65534 runtime
-    else
-        as=()
-        mkdir "$BATS_TEST_TMPDIR/home2"
-        mkdir -m 0700 runtime
-    fi
-    mkdir -m 0700 runtime/nvbind
-    [ "$(id -u)" -ne 0 ] || chown 65534 runtime/nvbind
-    chmod 0500 runtime/nvbind
-    fails "cannot make the folder" "--no-cdi" env HOME="$BATS_TEST_TMPDIR/home2" \
-        XDG_RUNTIME_DIR="$PWD/runtime" "${as[@]}" "$NVBIND_BIN/nvbind" --host-root "$RUN_HOST" \
-        run --rm --gpu 0 img
+    mkdir -m 0700 runtime
+    mkdir -m 0500 runtime/nvbind
+    [ "$(id -u)" -ne 0 ] || chown 65534 runtime runtime/nvbind
+    export XDG_RUNTIME_DIR=$PWD/runtime
+    fails "cannot make the folder" "--no-cdi" "${ordinary[@]}" "$NVBIND_BIN/nvbind" \
+        --host-root "$RUN_HOST" run --rm --gpu 0 img
     [ -z "$(find runtime -type f)" ]
     # A folder of somebody else's is no private one, and not used.
     [ "$(id -u)" -eq 0 ] || return 0
     chown 0 runtime/nvbind
     chmod 0700 runtime/nvbind
-    fails "is not a folder that only user 65534 can use" "" env HOME="$BATS_TEST_TMPDIR/home2" \
-        XDG_RUNTIME_DIR="$PWD/runtime" "${as[@]}" "$NVBIND_BIN/nvbind" --host-root "$RUN_HOST" \
-        run --rm --gpu 0 img
+    fails "is not a folder that only user 65534 can use" "" "${ordinary[@]}" \
+        "$NVBIND_BIN/nvbind" --host-root "$RUN_HOST" run --rm --gpu 0 img
 }
 
-@test "--rootless refuses root" {
+@test "--rootless refuses root, and a service that may be root's" {
+    be_ordinary
     if [ "$(id -u)" -eq 0 ]; then
         fails "--rootless: this is root" "ordinary user" sim run --rm --rootless --gpu 0 img
-    else
-        sim run --rm --rootless --gpu 0 --dry-run img
-        fake_engine docker 26.1.5
-        fails "--rootless: the engine's service may be root's" "--runtime podman" \
-            sim run --runtime docker --rm --rootless --gpu 0 img
     fi
+    as_other() { "${ordinary[@]}" "$NVBIND_BIN/nvbind" --host-root "$RUN_HOST" run --rm --rootless --gpu 0 "$@" img; }
+    as_other --dry-run >/dev/null
+    fake_engine docker 26.1.5
+    fails "--rootless: the engine's service may be root's" "--runtime podman" \
+        as_other --runtime docker
+    DOCKER_HOST=unix:///run/user/65534/docker.sock as_other --runtime docker --dry-run >/dev/null
 }

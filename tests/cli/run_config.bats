@@ -170,7 +170,9 @@ TOML
 }
 
 @test "rootless can be refused" {
-    [ "$(id -u)" -ne 0 ] || skip "this is root"
+    be_ordinary
     printf '[security]\nallow_rootless = false\n' >"$config"
-    fails "$config:2:" "as root" sim run --gpu none img
+    fails "$config:2:" "as root" "${ordinary[@]}" "$NVBIND_BIN/nvbind" --config "$config" \
+        run --gpu none img
+    [ "$(id -u)" -ne 0 ] || [ "$(line)" = "run img" ]
 }

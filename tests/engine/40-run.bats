@@ -69,34 +69,6 @@ probes() {
 @test "every library of the simulated driver loads inside: rootful, runc" { probes rootful runc; }
 @test "every library of the simulated driver loads inside: rootful, crun" { probes rootful crun; }
 
-# Podman 5.5 and later take a specification of ours, which brings the hook: then the loader's own
-# list has the driver. Without it the libraries lie where the loader looks anyway.
-lists() {
-    local identity=$1 image version
-    need_identity "$identity"
-    need_part debian-trixie
-    use_runtime "$2"
-    image=$(import_image "$identity" debian-trixie)
-    version=$(as "$identity" podman --version)
-    if [[ ! $version =~ version\ (5\.([5-9]|1[0-9])|[6-9]) ]]; then
-        skip "$version takes no folder of specifications"
-    fi
-    run sim "$identity" run --rm --network=none --gpu 0 "$image" ldconfig -p
-    [ "$status" -eq 0 ]
-    grep -F 'libcuda.so.1 (libc6,x86-64) => ' <<<"$output"
-    grep -F 'libc.so.6 (libc6,x86-64) => ' <<<"$output"
-    run sim "$identity" run --rm --network=none --gpu 0 --read-only "$image" ldconfig -p
-    [ "$status" -eq 0 ]
-    run sim "$identity" run --rm --network=none --gpu 0 --no-cdi "$image" ldconfig -p
-    [ "$status" -eq 0 ]
-    [[ $output != *libcuda.so.1* ]]
-}
-
-@test "the hook puts the driver into the loader's list: rootless, runc" { lists rootless runc; }
-@test "the hook puts the driver into the loader's list: rootless, crun" { lists rootless crun; }
-@test "the hook puts the driver into the loader's list: rootful, runc" { lists rootful runc; }
-@test "the hook puts the driver into the loader's list: rootful, crun" { lists rootful crun; }
-
 runs_smi() {
     local identity=$1 image tree
     need_identity "$identity"
