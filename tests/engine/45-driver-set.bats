@@ -33,7 +33,7 @@ loads_everything() {
     echo "$output"
     libraries=$(grep -E '^ +lib[^ ]+ +/' <<<"$output")
     [ "$(wc -l <<<"$libraries")" -ge 12 ]
-    ! grep FAILED <<<"$libraries"
+    [[ $libraries != *FAILED* ]]
     for name in libcuda.so.1 libnvidia-ml.so.1 libnvidia-ptxjitcompiler.so.1 libnvcuvid.so.1 \
         libnvidia-encode.so.1 libnvidia-opencl.so.1 libnvidia-nvvm.so.4; do
         grep -qE "^ +$name +/.* ok$" <<<"$libraries"

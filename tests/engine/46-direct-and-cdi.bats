@@ -22,9 +22,11 @@ nvbind_run() {
     need_part debian-trixie
     use_runtime crun
     image=$(import_image rootless debian-trixie)
-    # By content, since links in one mode may be mounts in the other.
-    list='ls -dL /dev/nvidia* /dev/dri/*
-        cd /usr/lib/x86_64-linux-gnu && md5sum libcuda* libnvidia* libnvcuvid* | sort
+    # By content, since links in one mode are mounts in the other; and without the names that carry
+    # the version, which direct mode needs only where a library has no other.
+    list='ls -dL /dev/nvidia* /dev/dri/[cr]*
+        cd /usr/lib/x86_64-linux-gnu && md5sum libcuda* libnvidia* libnvcuvid* | sort |
+            grep -v "[.]so[.][0-9]*[.][0-9.]*$"
         md5sum /usr/bin/nvidia-*; env | grep -i nvidia'
     direct=$(nvbind_run --no-cdi --gpu all --capabilities all "$image" sh -c "$list")
     cdi=$(nvbind_run --cdi --gpu all --capabilities all "$image" sh -c "$list")

@@ -74,7 +74,8 @@ smi_status() {
     if [ -c "$1/dev/nvidiactl" ]; then echo 9; else echo 17; fi
 }
 
-# What both identities need: nothing of the caller's environment but nvbind's own variables.
+# What both identities need: nothing of the caller's environment but nvbind's own variables, and of
+# those not the ones that only the tests know, which nvbind would remark on.
 engine_env() {
     local who=$1 home=$2 run=$3 name
     printf '%s\0' "PATH=$PATH" "LC_ALL=C.UTF-8" "TMPDIR=$NVBIND_T_DIR/tmp" "HOME=$home" \
