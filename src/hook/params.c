@@ -3,7 +3,8 @@
  * without following a link and must be the root of a procfs; below it no path leads out and no link
  * is followed; what is laid over the file is a file of a new tmpfs that nothing else leads to.
  * Whatever the image or a volume put elsewhere, the mount cannot land on another file. It belongs
- * to the container's mount namespace and goes with it.
+ * to the container's mount namespace and goes with it: where /proc is a volume whose mounts the
+ * host shares ("/proc:/proc:shared"), the container's is first made one that only receives.
  */
 #include "hook/params.h"
 
@@ -98,10 +99,15 @@ static int cover(int copy, int target)
     return 0;
 }
 
-int hook_lay_over(int target, const struct nvb_str *text)
+int hook_lay_over(int mount, int target, const struct nvb_str *text)
 {
+    struct mount_attr attr = {.propagation = MS_SLAVE};
     _cleanup_close_ int copy = make_copy(text);
-    return copy < 0 ? copy : cover(copy, target);
+    if (copy < 0)
+        return copy;
+    if (syscall(SYS_mount_setattr, mount, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
+        return -errno;
+    return cover(copy, target);
 }
 
 void hook_hide_params(struct hook_root *root)
@@ -122,7 +128,7 @@ void hook_hide_params(struct hook_root *root)
     if (r == 0 && hook_change_params(&old, &new) == 1)
         return;
     if (r == 0)
-        r = hook_lay_over(target, &new);
+        r = hook_lay_over(proc, target, &new);
     if (r < 0)
         hook_say("programs inside may make device nodes: /proc/%s: %s", PARAMS, hook_reason(r));
 }

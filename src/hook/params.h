@@ -14,7 +14,8 @@ void hook_hide_params(struct hook_root *root);
 int hook_change_params(const struct nvb_str *text, struct nvb_str *ret);
 
 /* Lays a read-only file with TEXT over what the descriptor TARGET is open on, in this process's
- * mount namespace. Returns 0 or a negative errno. */
-int hook_lay_over(int target, const struct nvb_str *text);
+ * mount namespace alone: MOUNT, the root of the mount that TARGET is on, passes no mounts on from
+ * then. Returns 0 or a negative errno. */
+int hook_lay_over(int mount, int target, const struct nvb_str *text);
 
 #endif

@@ -400,25 +400,32 @@ static bool enter_namespaces(void)
     return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
 }
 
-/* In a mount namespace of its own, a container root's, as the hook is. */
+/* As the hook is: in a namespace of its own, with a mount that the one before shares. */
 static int lay_over_in_namespace(void)
 {
     struct stat st;
     struct statvfs v;
     _cleanup_str_ struct nvb_str text = NVB_STR_INIT;
     _cleanup_str_ struct nvb_str got = NVB_STR_INIT;
-    if (!enter_namespaces())
+    if (!enter_namespaces() || mount(scratch, scratch, NULL, MS_BIND, NULL) < 0 ||
+        mount(NULL, scratch, NULL, MS_SHARED, NULL) < 0)
+        return 77;
+    _cleanup_close_ int before = open(scratch, O_PATH | O_DIRECTORY);
+    _cleanup_close_ int kept = open("/proc/self/ns/mnt", O_RDONLY); /* keeps that namespace alive */
+    if (kept < 0 || unshare(CLONE_NEWNS) < 0)
         return 77;
     nvb_str_add(&text, "ModifyDeviceFiles: 0\n");
     /* scratch_fd is of the mounts outside. */
     _cleanup_close_ int inside = open(scratch, O_PATH | O_DIRECTORY);
     _cleanup_close_ int target = openat(inside, "params", O_PATH | O_NOFOLLOW);
-    int r = hook_lay_over(target, &text);
+    int r = hook_lay_over(inside, target, &text);
     if (r == -ENOSYS || r == -EPERM)
         return 77;
     _cleanup_close_ int fd = openat(inside, "params", O_RDONLY);
     if (r < 0 || fd < 0 || hook_read_all(fd, 100, &got) < 0 || strcmp(got.data, text.data) != 0)
         return 1;
+    if (fstatat(before, "params", &st, 0) < 0 || (st.st_mode & 0777) == 0444)
+        return 4;
     if (fstat(fd, &st) < 0 || (st.st_mode & 0777) != 0444 || fstatvfs(fd, &v) < 0)
         return 2;
     return (v.f_flag & (ST_RDONLY | ST_NOEXEC | ST_NODEV | ST_NOSUID)) ==
