@@ -1,6 +1,7 @@
 # nvbind run on the command line: who decides about GPUs, what is added, what is passed on, and
 # every kind of bad input. Engines are programs that write down how they were called.
 
+# shellcheck disable=SC2154 # set by the helpers and by run
 load ../lib/run
 bats_require_minimum_version 1.5.0
 
@@ -163,7 +164,6 @@ plan() {
     [ "$(mode run --rm --no-cdi)" = direct ]
     [ "$(mode run --cdi)" = cdi ]
     run -0 --separate-stderr sim run --cdi --dry-run=json --gpu 0 img
-    # shellcheck disable=SC2154 # set by run
     [[ $stderr = *warning*"--no-cdi"* ]]
     run -0 --separate-stderr sim run --dry-run --gpu 0 img
     [ "$stderr" = "" ]
@@ -189,7 +189,6 @@ plan() {
 @test "the engine is executed by its absolute path, and asked for its version once" {
     sim run --rm --gpu none img true
     sim run --rm --gpu none img true
-    # shellcheck disable=SC2154 # set by run_setup
     run -0 cat "$calls"
     [ "$output" = "--version 
 run --rm img true 

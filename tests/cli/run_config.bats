@@ -1,5 +1,6 @@
 # What the configuration adds to nvbind run, and what the user's words take away again.
 
+# shellcheck disable=SC2154 # set by the helpers
 load ../lib/run
 bats_require_minimum_version 1.5.0
 
@@ -10,8 +11,8 @@ setup_file() {
 setup() {
     run_setup
     fake_engine podman 4.3.1
-    mkdir -p -m 0755 "$HOME/.config/nvbind"
-    chmod 0755 "$HOME"
+    mkdir -p "$HOME/.config/nvbind"
+    chmod 0755 "$HOME" "$HOME/.config" "$HOME/.config/nvbind"
     config=$HOME/.config/nvbind/config.toml
 }
 

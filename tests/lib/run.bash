@@ -50,7 +50,8 @@ nvbind() {
 # Sets the words that run a command as an ordinary user, with a home of its own.
 be_ordinary() {
     ordinary=(env HOME="$BATS_TEST_TMPDIR/home2")
-    mkdir -p -m 0777 "$BATS_TEST_TMPDIR/home2"
+    mkdir -p "$BATS_TEST_TMPDIR/home2"
+    chmod 0777 "$BATS_TEST_TMPDIR/home2"
     chmod a+x "$BATS_RUN_TMPDIR" "$BATS_FILE_TMPDIR" "$BATS_TEST_TMPDIR"
     [ "$(id -u)" -eq 0 ] || return 0
     ordinary+=(setpriv --reuid 65534 --regid 65534 --clear-groups)
