@@ -160,7 +160,7 @@ static void write_conf(struct work *w, const struct nvb_ldcache *cache)
         r = hook_root_enter(w->root, CONF_FOLDER, false, &dir);
     if (r == 0)
         r = hook_write_file(dir, CONF_NAME, &text, &like);
-    if (r < 0)
+    if (r < 0 && !hook_is_refused(w->root, r))
         hook_say("no '%s/%s' for an ldconfig inside: %s", CONF_FOLDER, CONF_NAME, hook_reason(r));
 }
 
@@ -216,7 +216,7 @@ static void merge(struct work *w, const struct nvb_ldcache *cache, const struct 
     int r = hook_root_enter(w->root, CACHE_FOLDER, false, &dir);
     if (r == 0)
         r = hook_write_file(dir, CACHE_NAME, &text, like);
-    if (r < 0)
+    if (r < 0 && !hook_is_refused(w->root, r))
         hook_say("the linker cache is left as it is: %s/%s: %s", CACHE_FOLDER, CACHE_NAME,
                  hook_reason(r));
 }

@@ -28,15 +28,16 @@ static int go_to(struct hook_root *root, const char *folder, struct place *p)
     free(p->folder);
     p->folder = nvb_strdup(folder);
     p->error = hook_root_enter(root, folder, true, &p->fd);
-    if (p->error < 0)
+    if (p->error < 0 && !hook_is_refused(root, p->error))
         hook_say("no links in '%s': %s", folder, hook_reason(p->error));
     return p->error;
 }
 
-static void make(const struct place *p, const char *name, const char *target)
+static void make(struct hook_root *root, const struct place *p, const char *name,
+                 const char *target)
 {
     int r = hook_make_link(p->fd, name, target);
-    if (r < 0)
+    if (r < 0 && !hook_is_refused(root, r))
         hook_say("no link '%s/%s': %s", p->folder, name, hook_reason(r));
 }
 
@@ -64,7 +65,7 @@ static void make_names(struct hook_root *root, const struct hook_library *librar
         return;
     nvb_vec_foreach (name, &library->names) {
         if (strcmp(*name, library->file) != 0)
-            make(p, *name, target);
+            make(root, p, *name, target);
         /* Development names lead to the SONAME, which the first name is. */
         if (name == library->names.items)
             target = *name;
@@ -81,6 +82,6 @@ void hook_make_links(struct hook_root *root, const struct hook_arguments *argume
             continue;
         _cleanup_free_ char *folder = nvb_path_dir(link->path);
         if (go_to(root, folder, &p) == 0)
-            make(&p, nvb_path_base(link->path), link->target);
+            make(root, &p, nvb_path_base(link->path), link->target);
     }
 }

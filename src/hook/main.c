@@ -105,14 +105,14 @@ int main(int argc, char **argv)
     if (hook_guard_calls(&err) < 0)
         return fail(err);
 
-    if (root.read_only)
-        hook_say("the container's root is read-only: the driver's links and the linker cache can "
-                 "only be there already");
     if (!arguments.no_links)
         hook_make_links(&root, &arguments);
     if (!arguments.no_cache)
         hook_update_cache(&root, &arguments);
     if (arguments.no_device_files)
         hook_hide_params(&root);
+    if (root.refused)
+        hook_say("the container's root is read-only: links and entries of the linker cache are "
+                 "missing");
     return 0;
 }

@@ -58,8 +58,6 @@ int hook_root_open(const char *path, struct hook_root *root)
         int fd = open_writable(root->fd);
         if (fd >= 0)
             root->write_fd = fd;
-        else
-            root->read_only = true;
     }
     return 0;
 }
@@ -265,6 +263,14 @@ int hook_make_link(int dir, const char *name, const char *target)
         return r;
     }
     return 0;
+}
+
+bool hook_is_refused(struct hook_root *root, int r)
+{
+    if (r != -EROFS)
+        return false;
+    root->refused = true;
+    return true;
 }
 
 const char *hook_reason(int r)

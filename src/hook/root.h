@@ -18,7 +18,7 @@ struct hook_root {
     int write_fd;     /* the same, or a detached writable copy of its mount */
     int dev_fd;       /* O_PATH on the container's /dev, -1: not opened yet, -2: unusable */
     unsigned resolve; /* of enum nvb_resolve, added to what the hook asks for itself */
-    bool read_only;   /* nothing can be written there */
+    bool refused;     /* something could not be written because the file system is read-only */
 };
 
 #define HOOK_ROOT_INIT                         \
@@ -67,6 +67,10 @@ int hook_write_file(int dir, const char *name, const struct nvb_str *text, const
  * -EEXIST: something that is no link is there and was left.
  */
 int hook_make_link(int dir, const char *name, const char *target);
+
+/* True where R says that the file system is read-only. That is said once, at the end, and not for
+ * each link; what is right already needs no writing and no word. */
+bool hook_is_refused(struct hook_root *root, int r);
 
 /* What an errno of these functions means for PATH, in words. */
 const char *hook_reason(int r);
