@@ -15,7 +15,7 @@ static const struct {
     {"pod", NULL, "network"},    {"pod", NULL, "publish"},        {"pod", NULL, "userns"},
     {"detach", NULL, "tty"},     {"detach", NULL, "interactive"}, {"network", NULL, "pod"},
     {"userns", NULL, "pod"},     {"network", "host", "publish"},  {"network", "none", "publish"},
-    {"ipc", "none", "shm-size"},
+    {"ipc", "none", "shm-size"}, {"network", NULL, "network"}, /* several do not go together */
 };
 
 static bool excludes(const struct nvb_plan_line *upper, const char *name)

@@ -295,7 +295,7 @@ static int lay_profiles(const struct nvb_plan_profiles *input, struct nvb_profil
     nvb_strv_split(&names, input->words, ',');
     for (size_t i = 0; i < names.count; i++)
         if (nvb_profile_lay(&input->options, names.items[i], NULL, ret, err) < 0)
-            return nvb_error_prefix(err, "--profile");
+            return err && *err && (*err)->file ? -1 : nvb_error_prefix(err, "--profile");
     return 0;
 }
 
