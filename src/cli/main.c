@@ -116,6 +116,14 @@ static int unknown_command(const struct nvb_cli *cli, const char *word)
     return nvb_cli_fail(cli, err, NVB_EXIT_USAGE);
 }
 
+/* What a wrong global option or variable ends with: 'run' promises its caller that 2 is the
+ * container's own status. */
+static int call_status(const char *word)
+{
+    const struct nvb_command *command = word ? nvb_command_find(nvb_commands, word) : NULL;
+    return command && command->takes_engine_options ? NVB_EXIT_ENGINE : NVB_EXIT_USAGE;
+}
+
 static int run_command(struct nvb_cli *cli, int argc, char **argv)
 {
     const struct nvb_command *command = nvb_command_find(nvb_commands, argv[0]);
@@ -134,7 +142,7 @@ int main(int argc, char **argv)
     if (read_level(&cli, &err) < 0 ||
         nvb_cli_parse(nvb_global_options, count, argv + 1, &values, &err) < 0 ||
         read_color(&cli, nvb_cli_value(&values, OPT_COLOR), &err) < 0)
-        return nvb_cli_fail(&cli, err, NVB_EXIT_USAGE);
+        return nvb_cli_fail(&cli, err, call_status(count < argc - 1 ? argv[1 + count] : NULL));
     apply_verbosity(&cli, &values);
     cli.config = option_or_env(&values, OPT_CONFIG, "NVBIND_CONFIG");
     cli.host.host_root = option_or_env(&values, OPT_HOST_ROOT, "NVBIND_HOST_ROOT");

@@ -181,6 +181,15 @@ wrong() {
     NVBIND_LOG=loud wrong 2 "NVBIND_LOG is 'loud'" "NVBIND_LOG=error, warn, info or debug" --version
 }
 
+@test "what is wrong before 'run' ends as a failed run does: 2 is the container's" {
+    for verb in run create; do
+        run -125 nvbind --color mauve $verb img
+        run -125 nvbind --nope --host-root / $verb img
+        run -125 env NVBIND_LOG=loud "$NVBIND_BIN/nvbind" $verb img
+        run -2 nvbind --color mauve info $verb
+    done
+}
+
 @test "what is quoted from the caller cannot steer a terminal" {
     run -2 --separate-stderr nvbind $'in\x1b[31mfo'
     [ "${stderr_lines[0]}" = "nvbind: error: unknown command 'in?[31mfo'" ]
