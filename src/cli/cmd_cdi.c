@@ -150,8 +150,9 @@ static int check_words(const struct generate *generate, struct nvb_error **err)
         nvb_error_make(err, NVB_ERROR_USAGE, 0, "--cdi-version is '%s'", generate->build.version);
         return nvb_error_hint(err, "--cdi-version auto, or 0.3 to 0.8, 1.0 or 1.1");
     }
-    if (generate->output && !*generate->output) {
-        nvb_error_make(err, NVB_ERROR_USAGE, 0, "--output is empty");
+    if (generate->output && !*nvb_path_base(generate->output)) {
+        nvb_error_make(err, NVB_ERROR_USAGE, 0, "--output is %s",
+                       *generate->output ? "a folder" : "empty");
         return nvb_error_hint(err, "--output /etc/cdi/nvidia.yaml, or '-' for standard output");
     }
     return 0;

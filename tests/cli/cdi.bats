@@ -277,6 +277,8 @@ names() {
     touch file
     refuses 1 "cannot" "" --host-root "$host" cdi generate --output file/nvidia.yaml
     refuses 2 "empty" /etc/cdi --host-root "$host" cdi generate --output ""
+    refuses 2 "a folder" /etc/cdi --host-root "$host" cdi generate --output made/cdi/
+    [ ! -e made ]
     [ -w /dev/full ] || skip "no /dev/full"
     rc=0
     nvbind --host-root "$host" cdi generate >/dev/full 2>err || rc=$?
