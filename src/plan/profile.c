@@ -4,7 +4,10 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include "base/path.h"
 #include "plan/device_group.h"
 #include "plan/state.h"
 
@@ -28,6 +31,38 @@ struct writer {
 
 /* ---- conditions and values ---- */
 
+static void note_foreign(const struct writer *w, const char *path)
+{
+    _cleanup_free_ char *text = nvb_strdupf("'%s' belongs to another user, in a folder that "
+                                            "anybody can write: the profile goes without it",
+                                            path);
+    for (size_t i = 0; w->notes && i < w->notes->count; i++)
+        if (strcmp(w->notes->items[i].text, text) == 0)
+            return;
+    nvb_notes_add(w->notes, NVB_NOTE_WARNING, "%s", text);
+}
+
+/* Anybody can make a folder in /tmp, and turn it into a link to one of the caller's later: what
+ * another user made where everybody may is not there. */
+static bool is_there(const struct writer *w, const char *path)
+{
+    if (access(path, F_OK) < 0)
+        return false;
+    _cleanup_free_ char *place = nvb_strdup(path);
+    while (strcmp(place, "/") != 0) {
+        _cleanup_free_ char *entry = TAKE_PTR(place);
+        place = nvb_path_dir(entry);
+        struct stat st, above;
+        if (lstat(entry, &st) < 0 || stat(place, &above) < 0)
+            return false;
+        if ((above.st_mode & S_IWOTH) && st.st_uid != 0 && st.st_uid != w->input->options.uid) {
+            note_foreign(w, entry);
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool holds(const struct writer *w, const struct nvb_key_item *item)
 {
     const char *const *environment = w->input->options.environment;
@@ -41,7 +76,7 @@ static bool holds(const struct writer *w, const struct nvb_key_item *item)
     _cleanup_free_ char *path = NULL;
     _cleanup_free_ char *unset = NULL;
     return nvb_expand(item->if_path, environment, NULL, &path, &unset, NULL) == 0 &&
-           path[0] == '/' && access(path, F_OK) == 0;
+           path[0] == '/' && is_there(w, path);
 }
 
 /* The text of ITEM as the value of the option NAME. Returns 0, 1 where it is left out, or -1. */

@@ -153,6 +153,16 @@ PROFILE
     [ "$output" = "$BATS_TEST_TMPDIR/bin/podman run --volume $PWD/f:/x '--label=who=a b' --hostname=n --env WHO --env GONE=x1 --rm img" ]
     FOLDER=$PWD/f run line --profile p
     lacks "$output" label
+    # What another user made where anybody may is as if it were not there.
+    if [ "$(id -u)" -eq 0 ]; then
+        mkdir -p open/theirs/here open/mine/here && chmod 1777 open && chown 1 open/theirs
+        FOLDER=$PWD/open/mine run line --profile p
+        holds "$output" "--volume $PWD/open/mine:/x"
+        FOLDER=$PWD/open/theirs run line --profile p
+        lacks "$output" volume
+        [ "$(grep -c warning err)" -eq 2 ]
+        holds "$(cat err)" "'$PWD/open/theirs' belongs to another user"
+    fi
     # A variable is one piece of its field.
     mkdir -p a:b/here
     FOLDER=$PWD/a:b fails "p.toml:1:21: " '' sim run --gpu none --profile p img
