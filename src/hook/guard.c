@@ -89,7 +89,7 @@ static const int allowed[] = {
     SYS_fsopen, SYS_fsconfig, SYS_fsmount, SYS_open_tree, SYS_move_mount, SYS_mount_setattr,
     /* memory and the end */
     SYS_brk, SYS_munmap, SYS_mremap, SYS_madvise, SYS_exit_group, SYS_rt_sigreturn,
-    SYS_restart_syscall,
+    SYS_restart_syscall, SYS_getrandom, SYS_futex,
     /* what abort() needs to end with its own signal */
     SYS_rt_sigprocmask, SYS_getpid, SYS_gettid, SYS_tgkill,
 };
@@ -98,11 +98,11 @@ static const int allowed[] = {
 #define LOAD(field) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
 #define GIVE(value) BPF_STMT(BPF_RET | BPF_K, value)
 
-/* mmap(2) is for memory only: nothing that can be executed. */
-static size_t allow_mmap(struct sock_filter *f)
+/* Memory for data is granted, memory for code is not: both calls take the protection third. */
+static size_t allow_data(struct sock_filter *f, unsigned number)
 {
     const struct sock_filter rule[] = {
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mmap, 0, 4),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 4),
         LOAD(args[2]), /* the low half, on a little-endian machine */
         BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, PROT_EXEC, 0, 1),
         GIVE(SECCOMP_RET_KILL_PROCESS),
@@ -128,7 +128,8 @@ int hook_guard_calls(struct nvb_error **err)
             (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)allowed[i], 0, 1);
         f[n++] = (struct sock_filter)GIVE(SECCOMP_RET_ALLOW);
     }
-    n += allow_mmap(f + n);
+    n += allow_data(f + n, SYS_mmap);
+    n += allow_data(f + n, SYS_mprotect);
     /* x32's numbers are beyond those above and end here as well. */
     f[n++] = (struct sock_filter)GIVE(SECCOMP_RET_KILL_PROCESS);
 
