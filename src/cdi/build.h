@@ -26,7 +26,9 @@ struct nvb_cdi_build_options {
     const struct nvb_strv *disabled_hooks; /* names of parts the hook must not do (cdi/hook.h); an
                                               unknown one is a usage error; or NULL */
     bool partial;                          /* an incomplete host is a warning, not an error */
-    const struct nvb_gpus *gpus;           /* HOST's, where the caller has them; NULL: found here */
+    bool kept; /* the result outlives this moment: what lies in /tmp is left out, because anybody
+                  can put a link to another folder there once it is gone */
+    const struct nvb_gpus *gpus;   /* HOST's, where the caller has them; NULL: found here */
     const struct nvb_strv *needed; /* PCI addresses: other GPUs may lack their nodes, and no hint
                                       speaks of this command's options; NULL: all are needed */
     const char *version; /* a version such as "0.5.0" to declare; NULL: the lowest that is needed */

@@ -98,6 +98,8 @@ static void add_library_for_hook(struct files *files, const struct nvb_driver_fi
 
 static void add_file(struct files *files, const struct nvb_driver_file *file)
 {
+    if (files->builder->options->kept && nvb_has_prefix(file->path, "/tmp/"))
+        return;
     _cleanup_free_ char *outside = nvb_root_outside(&files->builder->host->driver, file->path);
     if (file->kind != NVB_FILE_LIBRARY || file->container_path)
         add_mount(files, outside, file->container_path ? file->container_path : file->path,

@@ -184,6 +184,7 @@ static int read_generate(const struct nvb_cli *cli, const struct nvb_cli_values 
     ret->build.library_folders = &ret->library_folders;
     ret->build.disabled_hooks = &ret->disabled_hooks;
     ret->build.partial = values->values[OPT_PARTIAL].count > 0;
+    ret->build.kept = true;
     ret->build.version = version && strcmp(version, "auto") == 0 ? NULL : version;
     if (read_format(nvb_cli_value(values, OPT_FORMAT), ret->output, &ret->format, err) < 0 ||
         read_naming(values, &ret->build.naming, err) < 0)

@@ -200,6 +200,7 @@ static int build_spec(struct nvb_plan_state *s, const char *hook, struct nvb_err
         .naming = NVB_CDI_BY_INDEX | NVB_CDI_BY_UUID,
         .capabilities = s->plan->capabilities,
         .hook = hook,
+        .kept = nvb_plan_outlives(s->plan),
         .needed = &needed,
         .gpus = &s->gpus,
     };

@@ -234,6 +234,20 @@ names() {
     refuses 2 "'xml'" json cdi generate --format xml
 }
 
+@test "what lies in /tmp is in no specification that is kept, and in what is started now" {
+    own_host
+    mkdir -p host/tmp/nvidia-mps
+    generate >spec.json
+    jq -e '[.containerEdits.mounts[].containerPath | select(startswith("/tmp"))] == []' spec.json
+    mkdir bin
+    printf '#!/bin/sh\necho podman version 4.3.1\n' >bin/podman
+    chmod +x bin/podman
+    run -0 env "PATH=$PWD/bin:$PATH" "$NVBIND_BIN/nvbind" --host-root "$host" run --rm --dry-run img
+    [[ $output = *$host/tmp/nvidia-mps:/tmp/nvidia-mps* ]]
+    run -0 env "PATH=$PWD/bin:$PATH" "$NVBIND_BIN/nvbind" --host-root "$host" run --dry-run img
+    [[ $output = *podman* && $output != *nvidia-mps:* ]]
+}
+
 @test "--output=- is standard output and no file" {
     nvbind --host-root "$host" cdi generate --hookless --output=- >out.yaml
     nvbind --host-root "$host" cdi generate --hookless --output - >out2.yaml
