@@ -150,6 +150,7 @@ static int prepare(struct setting *s, struct nvb_request *request, struct nvb_pl
         .words = request->profile,
         .config = &s->config,
         .options = {(const char *const *)environ, s->user.uid, NULL},
+        .runtime_dir = s->user.runtime_dir,
         .engine = &s->engine,
         .user = &plan->user,
         .rootless = rootless,
@@ -162,6 +163,7 @@ static int prepare(struct setting *s, struct nvb_request *request, struct nvb_pl
     if (nvb_plan_add_profiles(&profiles, &defaults, &s->notes, err) < 0)
         return -1;
     plan->defaults = TAKE_STRUCT(defaults.line);
+    plan->cookie = TAKE_STRUCT(defaults.cookie);
     if (nvb_plan_resolve(&input, plan, &s->notes, err) < 0)
         return -1;
     return nvb_exec_build(plan, exec, err);
@@ -192,7 +194,7 @@ int nvb_cmd_run(struct nvb_cli *cli, int argc, char **argv)
         return nvb_cli_fail(cli, err, NVB_EXIT_ENGINE);
     if (request.dry_run != NVB_DRY_RUN_OFF)
         return print_plan(cli, &request, &plan, &exec, &err);
-    if (nvb_plan_write_spec(&plan, &err) == 0)
+    if (nvb_plan_write_spec(&plan, &err) == 0 && nvb_plan_write_cookie(&plan, &err) == 0)
         (void)nvb_exec_run(&exec, environ, &err);
     return nvb_cli_fail(cli, err, NVB_EXIT_ENGINE);
 }

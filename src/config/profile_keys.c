@@ -160,6 +160,10 @@ static const struct nvb_key keys[] = {
                                  .example = "true",
                                  .summary = "Rootless Podman keeps the caller's groups where one "
                                             "of the devices needs them."},
+    [NVB_PROFILE_X11_COOKIE] = {.name = "x11_cookie",
+                                .type = NVB_KEY_BOOL,
+                                .example = "true",
+                                .summary = "The container gets the caller's X11 cookie."},
     [NVB_PROFILE_DEVICES] = {.name = "devices",
                              .type = NVB_KEY_LIST,
                              .expands = true,

@@ -22,6 +22,8 @@ void nvb_plan_defaults_done(struct nvb_plan_defaults *defaults)
 {
     nvb_plan_line_done(&defaults->line);
     nvb_strv_done(&defaults->gpu_devices);
+    free(defaults->cookie.path);
+    free(defaults->cookie.text);
     *defaults = (struct nvb_plan_defaults){0};
 }
 

@@ -17,6 +17,7 @@ struct nvb_plan_defaults {
     bool restrict_devices;
     bool refuses_rootless; /* allow_rootless = false */
     struct nvb_place rootless_place;
+    struct nvb_plan_spec cookie; /* a profile's X11 cookie */
 };
 
 #define _cleanup_plan_defaults_ _cleanup_(nvb_plan_defaults_done)

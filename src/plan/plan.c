@@ -34,6 +34,8 @@ void nvb_plan_done(struct nvb_plan *plan)
         free(gpu->model);
     }
     nvb_vec_release(&plan->gpus);
+    free(plan->cookie.path);
+    free(plan->cookie.text);
     nvb_cdi_edits_done(&plan->edits);
     nvb_strv_done(&plan->cdi_devices);
     nvb_strv_done(&plan->cdi_folders);
@@ -215,4 +217,15 @@ int nvb_plan_write_spec(const struct nvb_plan *plan, struct nvb_error **err)
         return nvb_error_hint(err, "nvbind run --no-cdi …");
     }
     return 0;
+}
+
+int nvb_plan_write_cookie(const struct nvb_plan *plan, struct nvb_error **err)
+{
+    if (!plan->cookie.path || access(plan->cookie.path, F_OK) == 0)
+        return 0;
+    /* The folder is the caller's alone. Inside, whatever user the image has must be able to read.
+     */
+    if (nvb_file_write(plan->cookie.path, plan->cookie.text, plan->cookie.len, 0644, err) == 0)
+        return 0;
+    return nvb_error_prefix(err, "the X11 cookie for this container");
 }

@@ -62,7 +62,7 @@ struct nvb_plan_gpu {
 
 struct nvb_plan_gpus NVB_VEC(struct nvb_plan_gpu);
 
-/* A specification file that the engine must find when the plan is carried out. */
+/* A file that the engine must find when the plan is carried out. */
 struct nvb_plan_spec {
     char *path; /* owned; NULL: none is needed */
     char *text; /* owned */
@@ -90,6 +90,7 @@ struct nvb_plan {
     struct nvb_strv cdi_folders;        /* the engine must read these, the last one wins; empty: the
                                            ones that it reads anyway */
     struct nvb_plan_spec spec;          /* to be written before the engine starts */
+    struct nvb_plan_spec cookie;        /* so too: what lets it draw on the caller's X server */
     struct nvb_strv hidden_environment; /* variables of the caller that the engine must not see */
 };
 
@@ -130,6 +131,10 @@ void nvb_plan_line_set_value(struct nvb_plan_line *line, size_t index, const cha
 /* Takes the options out of LINE for which DROP (as many items as LINE has options) is set, and
  * writes words that held others as well anew. */
 void nvb_plan_line_drop(struct nvb_plan_line *line, const bool *drop);
+
+/* Writes the plan's X11 cookie where it is not there yet; it is named by its content as well.
+ * Returns 0 or -1. */
+int nvb_plan_write_cookie(const struct nvb_plan *plan, struct nvb_error **err);
 
 /*
  * Writes the plan's specification where that content is not there yet (its folder is private and

@@ -8,8 +8,10 @@
 #include <unistd.h>
 
 #include "base/path.h"
+#include "base/trust.h"
 #include "plan/device_group.h"
 #include "plan/state.h"
+#include "plan/xauth.h"
 
 /*
  * Theory of operation. The chosen profiles become one (config/profile.h lays them over one
@@ -19,6 +21,7 @@
  */
 
 #define GRANTED "NVIDIA_DRIVER_CAPABILITIES"
+#define COOKIE  "/run/nvbind/Xauthority" /* in the container */
 
 /* A profile that becomes a line. */
 struct writer {
@@ -26,6 +29,7 @@ struct writer {
     const struct nvb_profile *profile;
     struct nvb_plan_line line;
     struct nvb_claims above; /* what lies over the profile's line anyway */
+    struct nvb_plan_spec cookie;
     struct nvb_notes *notes;
 };
 
@@ -291,11 +295,33 @@ static void add_groups(struct writer *w)
     }
 }
 
+/* The cookie's file goes where nobody but the caller looks; without such a place there is none. */
+static int add_cookie(struct writer *w, struct nvb_error **err)
+{
+    _cleanup_str_ struct nvb_str text = NVB_STR_INIT;
+    _cleanup_free_ char *runtime = NULL;
+    if (!w->profile->values[NVB_PROFILE_X11_COOKIE].flag ||
+        nvb_strv_has(&w->above.environment, "XAUTHORITY") ||
+        nvb_xauth_make(w->input->options.environment, &text) != 0)
+        return 0;
+    int r = nvb_trust_runtime_folder(w->input->runtime_dir, &runtime, err);
+    if (r != 0)
+        return r < 0 ? -1 : 0;
+    w->cookie.path = nvb_strdupf("%s/xauth-%016llx", runtime,
+                                 (unsigned long long)nvb_hash(NVB_HASH_INIT, text.data, text.len));
+    w->cookie.len = text.len;
+    w->cookie.text = nvb_str_steal(&text);
+    _cleanup_free_ char *mount = nvb_strdupf("%s:" COOKIE ":ro", w->cookie.path);
+    nvb_plan_line_add(&w->line, "volume", mount);
+    nvb_plan_line_add(&w->line, "env", "XAUTHORITY=" COOKIE);
+    return 0;
+}
+
 static int write_line(struct writer *w, struct nvb_error **err)
 {
     if (add_paths(w, NVB_PROFILE_DEVICES, "device", err) < 0 ||
         add_paths(w, NVB_PROFILE_MOUNTS, "volume", err) < 0 || add_arguments(w, err) < 0 ||
-        add_environment(w, err) < 0)
+        add_environment(w, err) < 0 || add_cookie(w, err) < 0)
         return -1;
     nvb_defaults_drop_earlier(&w->line, w->input->engine);
     add_memory(w);
@@ -379,8 +405,12 @@ int nvb_plan_add_profiles(const struct nvb_plan_profiles *profiles,
         r = read_capabilities(&profile, &capabilities, err);
     if (r == 0)
         r = write_line(&w, err);
-    if (r == 0)
+    if (r == 0) {
         lay_lines(profiles, &w.line, capabilities, defaults);
+        defaults->cookie = TAKE_STRUCT(w.cookie);
+    }
+    free(w.cookie.path);
+    free(w.cookie.text);
     nvb_plan_line_done(&w.line);
     nvb_claims_done(&w.above);
     return r;

@@ -12,6 +12,7 @@ struct nvb_plan_profiles {
     const char *words; /* --profile, by commas; NULL: the configuration's profiles */
     const struct nvb_config *config;
     struct nvb_profile_options options;
+    const char *runtime_dir; /* $XDG_RUNTIME_DIR, unchecked; or NULL */
     const struct nvb_engine *engine;
     const struct nvb_plan_line *user; /* the user's words: what they replace is not looked at */
     bool rootless;                    /* the engine runs without root */

@@ -295,6 +295,49 @@ dri() {
     lacks X11-unix
 }
 
+# field TEXT: as a file of cookies has it, two bytes of length in front.
+field() {
+    printf '%b%s' "\\x00\\x$(printf %02x "${#1}")" "$1"
+}
+
+# cookie DISPLAY HOST COOKIE
+cookie() {
+    printf '\x01\x00'
+    field "$2"
+    field "$1"
+    field MIT-MAGIC-COOKIE-1
+    field "$3"
+}
+
+@test "gaming: the display's cookie, for whatever name the container's machine has" {
+    local session
+    session=$(shared_folder)
+    { cookie 8 "$(uname -n)" other; cookie 7 elsewhere wrong; cookie 7 "$(uname -n)" right; } >"$session/auth"
+    chown -R "$NVBIND_T_USER" "$session" 2>/dev/null || true
+    chmod 0600 "$session/auth"
+    chmod 0700 "$session"
+    EXTRA=(DISPLAY=:7.0 "XAUTHORITY=$session/auth" "XDG_RUNTIME_DIR=$session")
+    # Another user of the image must be able to read it.
+    profile rootless gaming --network=none --user 12:12 -- \
+        'echo "$XAUTHORITY"; od -An -c "$XAUTHORITY" | tr -d " \n"'
+    [ "${lines[0]}" = /run/nvbind/Xauthority ]
+    [ "${lines[1]}" = '377377\0\0\0001''7\0022MIT-MAGIC-COOKIE-1\0005right' ] ||
+        [ "${lines[1]}" = '377377\0\0\00017\0022MIT-MAGIC-COOKIE-1\0005right' ]
+    # What is broken or is of another machine gives none.
+    head -c 30 "$session/auth" >"$session/short"
+    chmod 0644 "$session/short"
+    EXTRA[1]=XAUTHORITY=$session/short
+    profile rootless gaming --network=none -- 'echo "auth=$XAUTHORITY"'
+    has auth=
+    EXTRA[1]=XAUTHORITY=$session/auth
+    EXTRA[0]=DISPLAY=localhost:7
+    profile rootless gaming --network=none -- 'echo "auth=$XAUTHORITY"'
+    has auth=
+    EXTRA[0]=DISPLAY=:7
+    profile rootless gaming --network=none -e XAUTHORITY=/mine -- 'echo "auth=$XAUTHORITY"'
+    has auth=/mine
+}
+
 @test "gaming: the document's own mounts, variable and device beside it are not doubled" {
     lay_dri 0666 root
     [ -e /tmp/.X11-unix ] || lay_folder /tmp/.X11-unix 1777
