@@ -57,9 +57,8 @@ static long now_ms(void)
 }
 
 /* Reads both pipes until they end. Returns 0, or -1 when the time or the size ran out. */
-static int collect(int fds[2], struct nvb_str *outs[2], unsigned timeout_ms, size_t max)
+static int collect(int fds[2], struct nvb_str *outs[2], long deadline, size_t max)
 {
-    long deadline = now_ms() + (long)timeout_ms;
     int open_count = 2;
     while (open_count > 0) {
         struct pollfd polls[2] = {{.fd = fds[0], .events = POLLIN},
@@ -86,6 +85,22 @@ static int collect(int fds[2], struct nvb_str *outs[2], unsigned timeout_ms, siz
     return 0;
 }
 
+/* Waits for the child, which may live on without its pipes. Returns 0, or -1 after DEADLINE. */
+static int wait_until(pid_t pid, long deadline, int *ret_status)
+{
+    struct timespec pause = {.tv_nsec = 20000};
+    for (;;) {
+        pid_t r = waitpid(pid, ret_status, WNOHANG);
+        if (r == pid)
+            return 0;
+        if ((r < 0 && errno != EINTR) || now_ms() >= deadline)
+            return -1;
+        (void)nanosleep(&pause, NULL);
+        if (pause.tv_nsec < 10000000)
+            pause.tv_nsec *= 2;
+    }
+}
+
 static int spawn_child(const char *program, char *const argv[], char *const envp[],
                        const int out[2], const int errs[2], pid_t *ret)
 {
@@ -99,10 +114,11 @@ static int spawn_child(const char *program, char *const argv[], char *const envp
     return r;
 }
 
-int nvb_process_capture(const char *program, char *const argv[], char *const envp[],
-                        unsigned timeout_ms, size_t max, struct nvb_str *ret_stdout,
-                        struct nvb_str *ret_stderr, int *ret_status, struct nvb_error **err)
+static int capture(const char *program, char *const argv[], char *const envp[], unsigned timeout_ms,
+                   size_t max, struct nvb_str *ret_stdout, struct nvb_str *ret_stderr,
+                   int *ret_status, struct nvb_error **err)
 {
+    const long deadline = now_ms() + (long)timeout_ms;
     int out[2];
     int errs[2];
     if (pipe2(out, O_CLOEXEC) < 0)
@@ -119,20 +135,34 @@ int nvb_process_capture(const char *program, char *const argv[], char *const env
     (void)close(errs[1]);
     int fds[2] = {out[0], errs[0]};
     struct nvb_str *outs[2] = {ret_stdout, ret_stderr};
-    bool complete = r == 0 && collect(fds, outs, timeout_ms, max) == 0;
+    int status = 0;
+    bool complete =
+        r == 0 && collect(fds, outs, deadline, max) == 0 && wait_until(pid, deadline, &status) == 0;
     nvb_close_p(&fds[0]);
     nvb_close_p(&fds[1]);
     if (r != 0)
         return nvb_error_make(err, nvb_error_kind_of(r), r, "cannot run '%s'", program);
-    if (!complete)
+    if (!complete) {
         (void)kill(pid, SIGKILL);
-    int status = 0;
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        ;
-    if (!complete)
+        while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+            ;
         return nvb_error_make(err, NVB_ERROR_ENGINE, 0,
                               "'%s' gave no complete answer within %u ms and was stopped", program,
                               timeout_ms);
+    }
     *ret_status = status;
     return 0;
+}
+
+int nvb_process_capture(const char *program, char *const argv[], char *const envp[],
+                        unsigned timeout_ms, size_t max, struct nvb_str *ret_stdout,
+                        struct nvb_str *ret_stderr, int *ret_status, struct nvb_error **err)
+{
+    const struct sigaction usual = {.sa_handler = SIG_DFL};
+    struct sigaction before;
+    /* Who ignores SIGCHLD, as some starters of programs do, is never told a child's status. */
+    (void)sigaction(SIGCHLD, &usual, &before);
+    int r = capture(program, argv, envp, timeout_ms, max, ret_stdout, ret_stderr, ret_status, err);
+    (void)sigaction(SIGCHLD, &before, NULL);
+    return r;
 }

@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -300,6 +301,14 @@ static void test_capture(void **state)
     char *hang[] = {(char *)"sh", (char *)"-c", (char *)"exec sleep 60", NULL};
     assert_int_equal(nvb_process_capture("/bin/sh", hang, env, 50, 100, &out, NULL, &status, &err),
                      -1);
+    char *silent[] = {(char *)"sh", (char *)"-c", (char *)"exec >&- 2>&-; exec sleep 60", NULL};
+    assert_int_equal(
+        nvb_process_capture("/bin/sh", silent, env, 50, 100, &out, NULL, &status, &err), -1);
+    assert_ptr_not_equal(signal(SIGCHLD, SIG_IGN), SIG_ERR);
+    assert_int_equal(
+        nvb_process_capture("/bin/sh", say, env, 5000, 100, &out, &errs, &status, &err), 0);
+    assert_int_equal(WEXITSTATUS(status), 3);
+    assert_ptr_equal(signal(SIGCHLD, SIG_DFL), SIG_IGN);
     char *flood[] = {(char *)"sh", (char *)"-c", (char *)"exec cat /dev/zero", NULL};
     assert_int_equal(
         nvb_process_capture("/bin/sh", flood, env, 5000, 100, &out, NULL, &status, &err), -1);
