@@ -43,11 +43,26 @@ static bool read_count(const char *text, uint64_t *ret)
            nvb_parse_u64(text + strlen("count="), strlen(text + strlen("count=")), 10, ret) == 0;
 }
 
+/* Another vendor's CDI device is no GPU of ours: it may bring any file of the host's. */
+static bool has_foreign_device(const char *text)
+{
+    _cleanup_strv_ struct nvb_strv pieces = {0};
+    nvb_strv_split(&pieces, text, ',');
+    nvb_vec_foreach (piece, &pieces) {
+        const char *slash = strchr(*piece, '/');
+        if (slash && (!nvb_has_prefix(*piece, "nvidia.com/gpu=") || strchr(slash + 1, '/')))
+            return true;
+    }
+    return false;
+}
+
 bool nvb_config_is_narrower(const char *inner, const char *outer)
 {
     uint64_t in, out;
-    if (strcmp(outer, "all") == 0 || strcmp(inner, "none") == 0 || strcmp(inner, outer) == 0)
+    if (strcmp(inner, "none") == 0 || strcmp(inner, outer) == 0)
         return true;
+    if (strcmp(outer, "all") == 0)
+        return !has_foreign_device(inner);
     if (read_indices(inner, &in) && read_indices(outer, &out))
         return (in & ~out) == 0;
     return read_count(inner, &in) && read_count(outer, &out) && in <= out;

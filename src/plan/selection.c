@@ -93,7 +93,7 @@ static int read_item(const char *text, struct nvb_selection_item *ret, struct nv
         word = text + strlen(OWN_KIND);
     if (strcmp(word, "all") == 0) {
         item.kind = NVB_ITEM_ALL;
-    } else if (nvb_claims_is_cdi_name(word)) {
+    } else if (word == text && nvb_claims_is_cdi_name(word)) {
         item.kind = NVB_ITEM_CDI;
     } else if (strncasecmp(word, "GPU-", 4) == 0) {
         item.kind = NVB_ITEM_UUID;

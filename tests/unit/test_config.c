@@ -317,6 +317,11 @@ static void test_project_narrows(void **state)
     } cases[] = {
         {"", "[gpu]\ndefault_selection = 'all'\n", true},
         {"", "[gpu]\ndefault_selection = 'GPU-1234'\n", true},
+        {"", "[gpu]\ndefault_selection = 'nvidia.com/gpu=0'\n", true},
+        {"", "[gpu]\ndefault_selection = 'other.com/disk=all'\n", false},
+        {"", "[gpu]\ndefault_selection = 'nvidia.com/gpu=0,other.com/disk=all'\n", false},
+        {"", "[gpu]\ndefault_selection = 'nvidia.com/other=0'\n", false},
+        {"", "[gpu]\ndefault_selection = 'nvidia.com/gpu=other.com/disk=all'\n", false},
         {"[gpu]\ndefault_selection = '0-3'\n", "[gpu]\ndefault_selection = 'gpu1,3'\n", true},
         {"[gpu]\ndefault_selection = '0-3'\n", "[gpu]\ndefault_selection = '2-4'\n", false},
         {"[gpu]\ndefault_selection = '0'\n", "[gpu]\ndefault_selection = 'all'\n", false},

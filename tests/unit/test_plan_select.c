@@ -118,6 +118,7 @@ static void test_selection(void **state)
         {"0x1", "error: '0x1' is not a GPU"},
         {"99999999999999999999", "error: '99999999999999999999' is not a GPU"},
         {"nvidia.com/gpu=", "error: 'nvidia.com/gpu=' is not a GPU"},
+        {"nvidia.com/gpu=a.com/b=0", "error: 'nvidia.com/gpu=a.com/b=0' is not a GPU"},
         {"1a:00", "error: '1a:00' is not a GPU"},
         {"g000:1a:00.0", "error: 'g000:1a:00.0' is not a GPU"},
     };
