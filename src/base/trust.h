@@ -15,12 +15,13 @@
 #include "base/error.h"
 
 /*
- * Checks that PATH and every folder above it belong to OWNER or to root and are not writable by group
- * or others; a sticky folder of root's (/tmp) may be above, not itself hold the file. So must each
- * link on the way and the folders that hold it: who can turn the link chooses what is opened, and
- * could do so after this was asked. What a user's group may write is well where that group is his alone:
- * distributions that give each user one (Ubuntu) set the umask to 0002, and OpenSSH there takes
- * such files too. Returns 0, or -1 with a permission error that names the first offender.
+ * Checks that PATH and every folder above it belong to OWNER or to root and are not writable by
+ * group or others; a sticky folder of root's (/tmp) may be above, not itself hold the file. So must
+ * each link on the way and the folders that hold it: who can turn the link chooses what is opened,
+ * and could do so after this was asked. What a user's group may write is well where that group is
+ * his alone: distributions that give each user one (Ubuntu) set the umask to 0002, and OpenSSH
+ * there takes such files too. Returns 0, or -1 with a permission error that names the first
+ * offender.
  */
 int nvb_trust_check_path(const char *path, uid_t owner, struct nvb_error **err);
 
