@@ -142,6 +142,12 @@ static int cmd_init(struct nvb_cli *cli, int argc, char **argv)
     }
     _cleanup_free_ char *path =
         output ? nvb_strdup(output) : nvb_config_user_path((const char *const *)environ);
+    if (path && !*nvb_path_base(path)) {
+        (void)nvb_error_make(&err, NVB_ERROR_USAGE, 0, "--output is %s",
+                             *path ? "a folder" : "empty");
+        (void)nvb_error_hint(&err, "nvbind config init --output config.toml");
+        return nvb_cli_fail(cli, err, NVB_EXIT_USAGE);
+    }
     if (!path) {
         (void)nvb_error_make(&err, NVB_ERROR_NOT_FOUND, 0,
                              "neither XDG_CONFIG_HOME nor HOME says where to write");

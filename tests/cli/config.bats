@@ -113,6 +113,9 @@ refuses() {
     nvbind config init --force
     [ "$(wc -l <"$user")" -gt 20 ]
     nvbind config init --output - | diff - "$user"
+    refuses 2 "--output is a folder" "" nvbind config init --output made/
+    refuses 2 "--output is empty" "" nvbind config init --output ''
+    [ ! -e made ]
     nvbind config init --output here/there.toml
     diff here/there.toml "$user"
     # Every key taken out of its comment is a key.
