@@ -80,8 +80,13 @@ static void add_library_hookless(struct files *files, const struct nvb_driver_fi
     mount_by_name(files, file, outside, file->soname ? file->soname : own_name);
     if (file->by_file_name)
         mount_by_name(files, file, outside, own_name);
-    for (const char *const *name = file->devnames; name && *name; name++)
-        mount_by_name(files, file, outside, *name);
+    for (const char *const *name = file->devnames; name && *name; name++) {
+        /* In an image with Mesa this is a link to Mesa's library, and a mount follows links: it
+         * would lie over what every program of another vendor's server needs. Only a server that
+         * tells no vendor is looked at through this name. */
+        if (strcmp(*name, "libGLX_indirect.so.0") != 0)
+            mount_by_name(files, file, outside, *name);
+    }
 }
 
 static void add_library_for_hook(struct files *files, const struct nvb_driver_file *file,
