@@ -104,7 +104,8 @@ int nvb_trust_check_path(const char *path, uid_t owner, struct nvb_error **err)
     _cleanup_free_ char *here = getcwd(NULL, 0);
     if (!here)
         return nvb_error_make(err, nvb_error_kind_of(errno), errno, "cannot look at '%s'", path);
-    _cleanup_free_ char *whole = nvb_strdupf("%s/%s", here, path);
+    _cleanup_free_ char *whole =
+        nvb_strdupf("%s/%s", here, nvb_has_prefix(path, "./") ? path + 2 : path);
     return check_chain(whole, owner, false, &links, err);
 }
 

@@ -374,7 +374,7 @@ static void test_trust_in_links(void **state)
     assert_int_equal(symlink(link, "kept/twice"), 0);
     assert_int_equal(symlink("../theirs/../kept", "kept/folder"), 0);
     assert_int_equal(symlink("loop", "kept/loop"), 0);
-    const char *const all[] = {direct, link, twice, folder, "kept/twice"};
+    const char *const all[] = {direct, link, twice, folder, "kept/twice", "./kept/twice"};
     for (size_t i = 0; i < NVB_COUNT(all); i++)
         assert_int_equal(nvb_trust_check_path(all[i], geteuid(), NULL), 0);
     assert_int_equal(nvb_trust_check_path(loop, geteuid(), &err), -1);
@@ -387,6 +387,10 @@ static void test_trust_in_links(void **state)
         assert_non_null(strstr(err->message, "theirs' can be written by others"));
     }
     assert_int_equal(chmod("theirs", 0755), 0);
+    assert_int_equal(chmod("kept", 0777), 0);
+    assert_int_equal(nvb_trust_check_path("./kept/f", geteuid(), &err), -1);
+    assert_null(strstr(err->message, "/./"));
+    assert_int_equal(chmod("kept", 0755), 0);
     if (geteuid() == 0) {
         assert_int_equal(lchown("theirs/f", other, (gid_t)-1), 0);
         assert_int_equal(nvb_trust_check_path(twice, 0, &err), -1);
