@@ -53,8 +53,13 @@ int nvb_config_read_text(const char *path, enum nvb_config_layer layer, uid_t ui
                               path);
     if (fd < 0)
         return nvb_error_make(err, nvb_error_kind_of(errno), errno, "cannot read '%s'", path);
-    if (nvb_trust_check_path(path, uid, err) < 0)
+    if (nvb_trust_check_path(path, uid, err) < 0) {
+        if (err && (*err)->kind == NVB_ERROR_PERMISSION && !(*err)->hint)
+            return nvb_error_hint(err, "%s",
+                                  uid == 0 ? "sudo -H nvbind ..., which reads root's own"
+                                           : "nvbind --config FILE ..., with a file of your own");
         return -1;
+    }
     return nvb_file_read(fd, path, NVB_DOC_MAX_BYTES, ret, err);
 }
 

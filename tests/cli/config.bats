@@ -166,7 +166,8 @@ refuses() {
     chmod 755 "$home/.config"
     [ "$(id -u)" = 0 ] || skip "only root can give a file away"
     chown 65534 "$user"
-    refuses 2 "'$user' belongs to user 65534, who could change it; it is not used" '' \
+    refuses 2 "'$user' belongs to user 65534, who could change it; it is not used" \
+        "sudo -H nvbind ..., which reads root's own" \
         nvbind config show
 }
 
