@@ -69,7 +69,7 @@ static int load_config(struct setting *s, struct nvb_error **err)
         .file = s->cli->config,
         .environment = (const char *const *)environ,
         .uid = s->user.uid,
-        .profiles = nvb_profile_builtin_names,
+        .profiles = nvb_profile_harmless_names,
     };
     if (s->has_config)
         return 0;
@@ -119,7 +119,7 @@ static int print_plan(const struct nvb_cli *cli, const struct nvb_request *reque
         nvb_notes_add(&notes, NVB_NOTE_WARNING,
                       "'%s', which this line needs, is written when nvbind runs it",
                       plan->spec.path);
-        nvb_notes_hint(&notes, "nvbind run --no-cdi --dry-run … prints a line that needs no file");
+        nvb_notes_hint(&notes, "a line without '--rm' needs no file");
         nvb_cli_print_notes(cli, &notes);
     }
     if (request->dry_run == NVB_DRY_RUN_SHELL)

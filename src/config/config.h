@@ -16,8 +16,8 @@
  * A file is used only where nobody but its owner, the caller or root, can write it or a folder
  * above it; as root, only root's (base/trust.h). ./nvbind.toml came with whatever the folder came
  * with, a cloned repository say. Until "nvbind config trust" has recorded its path and content it
- * may narrow what is granted, choose capabilities and built-in profiles and set literal variables
- * (enum nvb_key_trust); anything else in it is an error.
+ * may narrow what is granted, choose capabilities and built-in profiles of nothing else, and set
+ * literal variables (enum nvb_key_trust); anything else in it is an error.
  */
 
 #include <sys/types.h>
@@ -85,7 +85,7 @@ struct nvb_config_options {
     uid_t uid;                      /* the caller: geteuid() */
     const char *system_file;        /* NULL: /etc/nvbind/config.toml */
     const char *working_folder;     /* NULL: the process's */
-    const char *const *profiles;    /* the built-in profiles' names, NULL-terminated; or NULL */
+    const char *const *profiles;    /* that need no trust, NULL-terminated; or NULL */
 };
 
 /*

@@ -31,7 +31,7 @@ enum nvb_key_trust {
     NVB_KEY_TRUST_NEEDED,   /* nothing: it could add a mount, a device, an argument, a privilege */
     NVB_KEY_TRUST_FREE,     /* set it */
     NVB_KEY_TRUST_NARROWER, /* set it to what grants no more than the layers below do */
-    NVB_KEY_TRUST_BUILTIN,  /* name profiles that are built in */
+    NVB_KEY_TRUST_BUILTIN,  /* name built-in profiles of capabilities alone */
     NVB_KEY_TRUST_LITERAL,  /* set variables outside the deny list, without expansion */
 };
 

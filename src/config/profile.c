@@ -9,6 +9,9 @@
 
 #define SYSTEM_FOLDER "/etc/nvbind/profiles"
 
+/* Others bring a mount, a node, a port or something of the caller's. */
+const char *const nvb_profile_harmless_names[] = {"compute", NULL};
+
 /* A profile that is being read, and who extends it. */
 struct chain {
     const char *name;

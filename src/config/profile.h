@@ -58,6 +58,10 @@ enum nvb_profile_layer {
     NVB_PROFILE_USER,
 };
 
+/* Those that bring capabilities and nothing else, so that a folder that nobody vouched for may name
+ * them; NULL-terminated. */
+extern const char *const nvb_profile_harmless_names[];
+
 struct nvb_profile_options {
     const char *const *environment; /* the caller's */
     uid_t uid;                      /* geteuid() */

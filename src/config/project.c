@@ -140,9 +140,11 @@ static void check_profiles(const struct nvb_key *key, const struct nvb_key_value
         for (size_t i = 0; profiles && profiles[i] && !found; i++)
             found = strcmp(profiles[i], item->text) == 0;
         if (!found)
-            add_fault(faults, &item->place,
-                      nvb_strdupf("%s: '%s' is no built-in profile, which needs trust", key->name,
-                                  item->text));
+            add_fault(
+                faults, &item->place,
+                nvb_strdupf(
+                    "%s: '%s' is no built-in profile of capabilities alone, which needs trust",
+                    key->name, item->text));
     }
 }
 

@@ -88,7 +88,7 @@ as_user() {
         --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all /mnt/nvbind-binary "$@"' sh "$@"
 }
 
-@test "an untrusted ./nvbind.toml names built-in profiles and no others" {
+@test "an untrusted ./nvbind.toml names the profile compute and no other" {
     mkdir "$HOME/project"
     cd "$HOME/project"
     echo 'runtime.profiles = ["compute"]' >nvbind.toml
@@ -100,6 +100,11 @@ as_user() {
     run as_user config show
     [ "$status" -eq 2 ]
     holds "$output" "nvbind.toml:1:21: "
+    echo 'runtime.profiles = ["gaming"]' >nvbind.toml
+    run as_user config show
+    [ "$status" -eq 2 ]
+    holds "$output" "nvbind.toml:1:21: "
+    holds "$output" "'gaming' is no built-in profile of capabilities alone, which needs trust"
 }
 
 @test "what the user writes replaces what the profile would bring" {

@@ -56,7 +56,7 @@ static const char *trust_of(const struct nvb_key *key)
     case NVB_KEY_TRUST_NARROWER:
         return "./nvbind.toml may narrow it.";
     case NVB_KEY_TRUST_BUILTIN:
-        return "./nvbind.toml may name profiles that are built in.";
+        return "./nvbind.toml may name compute alone.";
     case NVB_KEY_TRUST_LITERAL:
         return "./nvbind.toml may set some variables, see above.";
     case NVB_KEY_TRUST_NEEDED:

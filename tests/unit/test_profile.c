@@ -129,6 +129,22 @@ static void test_shipped(void **state)
     assert_null(nvb_profile_builtin_names[NVB_COUNT(names)]);
 }
 
+/* What an untrusted folder may name has nothing that could be turned against its reader. */
+static void test_harmless(void **state)
+{
+    const struct fixture *f = *state;
+    assert_non_null(nvb_profile_harmless_names[0]);
+    for (size_t i = 0; nvb_profile_harmless_names[i]; i++) {
+        _cleanup_profile_ struct nvb_profile profile = {0};
+        assert_int_equal(
+            nvb_profile_lay(&f->options, nvb_profile_harmless_names[i], NULL, &profile, NULL), 0);
+        assert_int_equal(profile.layer, NVB_PROFILE_BUILTIN);
+        for (unsigned key = 0; key < NVB_PROFILE_KEYS; key++)
+            assert_true(!profile.values[key].is_set || key == NVB_PROFILE_DESCRIPTION ||
+                        key == NVB_PROFILE_EXTENDS || key == NVB_PROFILE_CAPABILITIES);
+    }
+}
+
 /* A variable without a source is a rumour: each stands in the manual page's table. */
 static void test_variables(void **state)
 {
@@ -356,6 +372,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_shipped, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_harmless, setup, teardown),
         cmocka_unit_test_setup_teardown(test_variables, setup, teardown),
         cmocka_unit_test_setup_teardown(test_time, setup, teardown),
         cmocka_unit_test_setup_teardown(test_round_trip, setup, teardown),
