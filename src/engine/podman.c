@@ -8,6 +8,10 @@ void nvb_podman_add_globals(const struct nvb_plan *plan, struct nvb_strv *ret)
         nvb_strv_add(ret, "--cdi-spec-dir");
         nvb_strv_add(ret, plan->cdi_folders.items[i]);
     }
+    for (size_t i = 0; i < plan->hook_folders.count; i++) {
+        nvb_strv_add(ret, "--hooks-dir");
+        nvb_strv_add(ret, plan->hook_folders.items[i]);
+    }
 }
 
 /* --volume is the shorter form; --mount is the one that can quote. */
@@ -39,6 +43,10 @@ int nvb_podman_add_options(const struct nvb_plan *plan, struct nvb_strv *ret,
         return -1;
     if (plan->mode != NVB_PLAN_DIRECT)
         return 0;
+    if (plan->hook_mark) {
+        nvb_strv_add(ret, "--annotation");
+        nvb_strv_addf(ret, NVB_PLAN_HOOK_MARK "=%s", plan->hook_mark);
+    }
     nvb_vec_foreach (mount, &plan->edits.mounts)
         add_mount(mount, ret);
     return 0;

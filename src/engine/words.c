@@ -121,7 +121,7 @@ int nvb_engine_add_common(const struct nvb_plan *plan, struct nvb_strv *ret, str
     }
     if (plan->mode != NVB_PLAN_DIRECT)
         return 0;
-    if (edits->hooks.count > 0 || edits->nets.count > 0 || edits->rdt)
+    if ((edits->hooks.count > 0 && !plan->hook_mark) || edits->nets.count > 0 || edits->rdt)
         return nvb_error_make(err, NVB_ERROR_ENGINE, 0,
                               "hooks and network devices cannot be passed without CDI");
     for (size_t i = 0; i < edits->env.count; i++) {

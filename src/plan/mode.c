@@ -41,17 +41,20 @@ static void drop_own_names(struct nvb_plan_line *line)
     nvb_plan_line_drop(line, drop);
 }
 
-static void use_direct(struct nvb_plan_state *s)
+static int use_direct(struct nvb_plan_state *s, struct nvb_error **err)
 {
     s->plan->mode = NVB_PLAN_DIRECT;
+    if (s->plan->edits.hooks.count > 0 && nvb_plan_lay_hook(s, err) < 0)
+        return -1;
     if (!s->wish.own_cdi)
-        return;
+        return 0;
     drop_own_names(&s->plan->user);
     drop_own_names(&s->plan->defaults);
     nvb_notes_add(s->notes, NVB_NOTE_INFO,
                   "no CDI specification that this engine reads has '" NVB_OWN_KIND
                   "%s': its devices and files are passed directly",
                   s->wish.words);
+    return 0;
 }
 
 static int use_folder(struct nvb_plan_state *s, struct nvb_error **err)
@@ -220,7 +223,7 @@ int nvb_plan_settle_mode(struct nvb_plan_state *s, struct nvb_error **err)
     else if (s->input->request->cdi == NVB_CDI_INSIST)
         r = insist_on_cdi(s, err);
     else
-        use_direct(s);
+        r = use_direct(s, err);
     if (r < 0)
         return -1;
     if (nvb_plan_outlives(s->plan))

@@ -39,6 +39,8 @@ void nvb_plan_done(struct nvb_plan *plan)
     nvb_cdi_edits_done(&plan->edits);
     nvb_strv_done(&plan->cdi_devices);
     nvb_strv_done(&plan->cdi_folders);
+    nvb_strv_done(&plan->hook_folders);
+    free(plan->hook_mark);
     free(plan->spec.path);
     free(plan->spec.text);
     nvb_strv_done(&plan->hidden_environment);
@@ -213,8 +215,10 @@ int nvb_plan_write_spec(const struct nvb_plan *plan, struct nvb_error **err)
     _cleanup_free_ char *folder = nvb_path_dir(plan->spec.path);
     if (nvb_file_make_folders(folder, 0700, err) < 0 ||
         nvb_file_write(plan->spec.path, plan->spec.text, plan->spec.len, 0600, err) < 0) {
-        (void)nvb_error_prefix(err, "the CDI specification for this start");
-        return nvb_error_hint(err, "nvbind run --no-cdi …");
+        (void)nvb_error_prefix(err, plan->mode == NVB_PLAN_CDI
+                                        ? "the CDI specification for this start"
+                                        : "the hook's file for this start");
+        return nvb_error_hint(err, "a container without '--rm' needs no such file");
     }
     return 0;
 }

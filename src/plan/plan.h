@@ -21,6 +21,10 @@
 #include "host/engine.h"
 #include "plan/option.h"
 
+/* The annotation that a container with the hook bears where there is no CDI. */
+#define NVB_PLAN_HOOK_MARK         "nvbind.hook"
+#define NVB_PLAN_HOOK_MARK_PATTERN "nvbind\\.hook"
+
 enum nvb_plan_verb {
     NVB_PLAN_RUN,
     NVB_PLAN_CREATE,
@@ -85,11 +89,15 @@ struct nvb_plan {
     struct nvb_plan_gpus gpus;
 
     enum nvb_plan_mode mode;
-    struct nvb_cdi_edits edits;         /* of the chosen NVIDIA GPUs, whatever the mode */
-    struct nvb_strv cdi_devices;        /* names to ask the engine for: "nvidia.com/gpu=0" */
-    struct nvb_strv cdi_folders;        /* the engine must read these, the last one wins; empty: the
-                                           ones that it reads anyway */
-    struct nvb_plan_spec spec;          /* to be written before the engine starts */
+    struct nvb_cdi_edits edits;   /* of the chosen NVIDIA GPUs, whatever the mode */
+    struct nvb_strv cdi_devices;  /* names to ask the engine for: "nvidia.com/gpu=0" */
+    struct nvb_strv cdi_folders;  /* the engine must read these, the last one wins; empty: the
+                                     ones that it reads anyway */
+    struct nvb_strv hook_folders; /* direct mode with a hook: the engine must read the hooks in
+                                     these, the last of which holds ours; empty: there is no hook */
+    char *hook_mark; /* the annotation NVB_PLAN_HOOK_MARK's value by which a container gets it */
+    struct nvb_plan_spec spec;          /* to be written before the engine starts: the
+                                           specification, in direct mode the hook's file */
     struct nvb_plan_spec cookie;        /* so too: what lets it draw on the caller's X server */
     struct nvb_strv hidden_environment; /* variables of the caller that the engine must not see */
 };
@@ -137,9 +145,9 @@ void nvb_plan_line_drop(struct nvb_plan_line *line, const bool *drop);
 int nvb_plan_write_cookie(const struct nvb_plan *plan, struct nvb_error **err);
 
 /*
- * Writes the plan's specification where that content is not there yet (its folder is private and
- * named by the content, so that no two starts get in each other's way). Does nothing for a plan
- * without one. Returns 0 or -1.
+ * Writes the plan's specification, or its hook's file, where that content is not there yet (its
+ * folder is private and named by the content, so that no two starts get in each other's way). Does
+ * nothing for a plan without one. Returns 0 or -1.
  */
 int nvb_plan_write_spec(const struct nvb_plan *plan, struct nvb_error **err);
 

@@ -24,6 +24,7 @@ static void done_state(struct nvb_plan_state *s)
     nvb_claims_done(&s->claims);
     nvb_cdi_spec_done(&s->spec);
     free(s->runtime);
+    free(s->hook_runtime);
 }
 
 /* ---- what the words alone decide ---- */
@@ -237,16 +238,17 @@ static int lay_in(struct nvb_plan_state *s, struct nvb_error **err)
     _cleanup_free_ char *hook = NULL;
     if (nvb_plan_find_runtime(s, err) < 0)
         return -1;
-    if (s->runtime)
+    nvb_plan_find_hook_folder(s);
+    if (s->runtime || s->hook_runtime)
         hook = nvb_plan_find_hook(s);
     if (build_spec(s, hook, err) < 0 || fill_edits(s, err) < 0)
         return -1;
     if (!nvb_plan_must_be_direct(s))
         return 0;
     free(TAKE_PTR(s->runtime));
-    if (!hook)
+    if (!hook || s->hook_runtime)
         return 0;
-    /* Only a specification can bring the hook: the files go in by other names without it. */
+    /* Nothing can bring the hook now: the files go in by other names without it. */
     nvb_cdi_spec_done(&s->spec);
     nvb_cdi_edits_done(&s->plan->edits);
     s->claimed = 0;

@@ -22,8 +22,9 @@ struct nvb_plan_state {
     struct nvb_choice choice;
     struct nvb_claims claims;
     struct nvb_cdi_spec spec;
-    char *runtime;  /* the caller's private folder; NULL: no specification of his own */
-    size_t claimed; /* edits that the user's words bring already */
+    char *runtime;      /* the caller's private folder; NULL: no specification of his own */
+    char *hook_runtime; /* the same, for a hook without CDI; NULL: none without CDI */
+    size_t claimed;     /* edits that the user's words bring already */
 };
 
 /* How Podman reads lists depends on its version; Docker never has another way: 0. */
@@ -37,6 +38,15 @@ static inline unsigned nvb_plan_list_version(const struct nvb_engine *engine)
  * as far as that is known before one has been built. Returns 0 or -1.
  */
 int nvb_plan_find_runtime(struct nvb_plan_state *s, struct nvb_error **err);
+
+/* Sets s->hook_runtime where this engine and this container may have the hook without CDI. */
+void nvb_plan_find_hook_folder(struct nvb_plan_state *s);
+
+/*
+ * For a plan in direct mode whose edits have the hook: the folders of hooks, the annotation and the
+ * file that bring it. Returns 0 or -1.
+ */
+int nvb_plan_lay_hook(struct nvb_plan_state *s, struct nvb_error **err);
 
 /*
  * The hook for that specification, owned, or NULL: there is none, or it could not be run by whom

@@ -98,7 +98,11 @@ int nvb_writer_json(const struct nvb_plan *plan, const struct nvb_exec *exec, st
     part = nvb_doc_put(&doc, "cdi");
     nvb_doc_put_strv(part, "devices", &plan->cdi_devices);
     nvb_doc_put_strv(part, "folders", &plan->cdi_folders);
-    nvb_doc_put_text(part, "file", plan->spec.path);
+    nvb_doc_put_text(part, "file", plan->mode == NVB_PLAN_CDI ? plan->spec.path : NULL);
+    part = nvb_doc_put(&doc, "hook");
+    nvb_doc_put_strv(part, "folders", &plan->hook_folders);
+    nvb_doc_put_text(part, "annotation", plan->hook_mark);
+    nvb_doc_put_text(part, "file", plan->mode == NVB_PLAN_DIRECT ? plan->spec.path : NULL);
     part = nvb_doc_put(&doc, "options");
     nvb_doc_set_list(part);
     put_options(part, &plan->early, "user");

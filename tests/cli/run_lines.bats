@@ -104,7 +104,7 @@ early() {
         count=$((count + 1))
         eval "set -- $line"
         out=$(sim "$1" --no-cdi --dry-run "${@:2}")
-        [[ $out = *"/dev/nvidiactl"* && $out = *libcuda.so.1* ]] || { echo "$line: $out"; return 1; }
+        [[ $out = *"/dev/nvidiactl"* && $out = *libcuda.so.* ]] || { echo "$line: $out"; return 1; }
         [[ $out != *--gpus* && $out != *--runtime* && $out != *nvidia.com/gpu* ]] || {
             echo "$line: $out"
             return 1

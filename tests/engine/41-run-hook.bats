@@ -31,7 +31,9 @@ lists() {
     grep -F 'libc.so.6 (libc6,x86-64) => ' <<<"$output"
     run sim "$identity" run --rm --network=none --gpu 0 --read-only "$image" ldconfig -p
     [ "$status" -eq 0 ]
-    run sim "$identity" run --rm --network=none --gpu 0 --no-cdi "$image" ldconfig -p
+    # What may have to start without nvbind goes without.
+    run sim "$identity" run --replace --name nvbind-stays --network=none --gpu 0 "$image" ldconfig -p
+    as "$identity" podman rm -fi nvbind-stays >/dev/null
     [ "$status" -eq 0 ]
     [[ $output != *libcuda.so.1* ]]
 }
