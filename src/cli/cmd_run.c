@@ -122,6 +122,15 @@ static int print_plan(const struct nvb_cli *cli, const struct nvb_request *reque
         nvb_notes_hint(&notes, "a line without '--rm' needs no file");
         nvb_cli_print_notes(cli, &notes);
     }
+    if (request->dry_run == NVB_DRY_RUN_SHELL && plan->cookie.path &&
+        access(plan->cookie.path, F_OK) < 0) {
+        _cleanup_notes_ struct nvb_notes notes = {0};
+        nvb_notes_add(&notes, NVB_NOTE_WARNING,
+                      "'%s', which this line needs, is written when nvbind runs it",
+                      plan->cookie.path);
+        nvb_notes_hint(&notes, "'-e XAUTHORITY=…' leaves the X11 cookie to you");
+        nvb_cli_print_notes(cli, &notes);
+    }
     if (request->dry_run == NVB_DRY_RUN_SHELL)
         nvb_writer_shell(exec, &text);
     else if (nvb_writer_json(plan, exec, &text, err) < 0)

@@ -25,13 +25,19 @@ setup() {
     session=$(shared_folder)
     image=$(import_image rootless gl-trixie)
     # Only root could make it as X servers want it.
-    [ -d /tmp/.X11-unix ] || mkdir -m 1777 /tmp/.X11-unix
+    made=
+    [ -d /tmp/.X11-unix ] || { mkdir -m 1777 /tmp/.X11-unix && made=1; }
     start_server
 }
 
 teardown() {
     as_user podman rm -f -t 0 gears >/dev/null 2>&1 || true
-    [ -z "${server:-}" ] || kill "$server" 2>/dev/null || true
+    # The server's own lock has its number; it takes lock and socket away itself.
+    if [ -n "${display:-}" ] && [ -e "/tmp/.X${display#:}-lock" ]; then
+        kill "$(tr -d ' ' <"/tmp/.X${display#:}-lock")" 2>/dev/null || true
+        wait "$server" 2>/dev/null || true
+    fi
+    [ -z "${made:-}" ] || rmdir /tmp/.X11-unix
 }
 
 # Sets $server and $display.
