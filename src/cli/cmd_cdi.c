@@ -218,7 +218,7 @@ static int fail_output(const char *output, struct nvb_error **err, int errnum)
 {
     if (err && !*err)
         nvb_error_make(err, nvb_error_kind_of(errnum), errnum, "cannot write '%s'", output);
-    if (err && (*err)->kind == NVB_ERROR_PERMISSION && geteuid() != 0)
+    if (err && (*err)->kind == NVB_ERROR_PERMISSION && (*err)->errnum != EROFS && geteuid() != 0)
         return nvb_error_hint(err, "write it as root: sudo nvbind cdi generate --output=%s",
                               output);
     _cleanup_free_ char *folder = nvb_path_dir(output);
@@ -437,7 +437,7 @@ int nvb_cmd_cdi(struct nvb_cli *cli, int argc, char **argv)
     const char *near = nvb_nearest(word, names);
     nvb_error_make(&err, NVB_ERROR_USAGE, 0, "cdi has no command '%s'", word);
     if (near)
-        nvb_error_hint(&err, "did you mean %s?", near);
+        nvb_error_hint(&err, "did you mean 'nvbind cdi %s'?", near);
     else
         nvb_error_hint(&err, "nvbind cdi --help");
     return nvb_cli_fail(cli, err, NVB_EXIT_USAGE);

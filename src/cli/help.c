@@ -161,6 +161,9 @@ int nvb_cmd_help(struct nvb_cli *cli, int argc, char **argv)
     if (argc > 2) {
         (void)nvb_error_make(&err, NVB_ERROR_USAGE, 0, "help takes one command, not '%s' as well",
                              argv[2]);
+        const struct nvb_command *first = nvb_command_find(nvb_commands, argv[1]);
+        if (first && first->commands && nvb_command_find(first->commands, argv[2]))
+            (void)nvb_error_hint(&err, "nvbind %s %s --help", argv[1], argv[2]);
         return nvb_cli_fail(cli, err, NVB_EXIT_USAGE);
     }
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)

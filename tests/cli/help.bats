@@ -144,6 +144,7 @@ wrong() {
     wrong 2 "no command 'inof' to help with" "did you mean 'nvbind help info'?" help inof
     wrong 2 "no command 'xyzzy' to help with" "nvbind help" help xyzzy
     wrong 2 "help takes one command, not 'run' as well" "" help info run
+    wrong 2 "help takes one command, not 'show' as well" "nvbind config show --help" help config show
 }
 
 @test "the hidden command is neither meant nor helped with" {
