@@ -278,8 +278,10 @@ static int cmd_trust(struct nvb_cli *cli, int argc, char **argv)
     const char *path = values.rest_count ? values.rest[0] : "./nvbind.toml";
     if (values.values[TRUST_REVOKE].count)
         return take_trust_back(cli, path);
-    if (nvb_config_trust(&options, path, &real, &needs, &err) < 0)
-        return nvb_cli_fail(cli, err, nvb_cli_status_of(err));
+    if (nvb_config_trust(&options, path, &real, &needs, &err) < 0) {
+        bool absent = err->kind == NVB_ERROR_NOT_FOUND; /* the call names what is not there */
+        return nvb_cli_fail(cli, err, absent ? NVB_EXIT_USAGE : nvb_cli_status_of(err));
+    }
     nvb_str_addf(&text, "%s is trusted as it is now\n", real);
     nvb_vec_foreach (need, &needs)
         nvb_str_addf(&text, "  line %u: %s\n", (*need)->line, (*need)->message);

@@ -262,6 +262,7 @@ refuses() {
     rm nvbind.toml
     run -0 as_user config show
     [[ $output = *'default_selection = "all"'* ]]
+    refuses 2 "cannot read './nvbind.toml': No such file or directory" '' as_user config trust
 }
 
 @test "wrong calls" {
