@@ -6,6 +6,7 @@ DESTDIR ?=
 BUILD = build
 SANITIZED = build-asan
 FUZZ = build-fuzz
+SECONDS_EACH ?= 60
 
 .NOTPARALLEL:
 .PHONY: help build build-tests build-sanitized demo check check-style check-unit check-cli \
@@ -17,7 +18,7 @@ help:
 	@echo 'make check           every test; the last line is "N passed, N failed, N skipped"'
 	@echo 'make check-unit      one suite; also check-style, check-cli, check-hosts, check-engine'
 	@echo 'make bench           the figures of docs/performance.md, measured on this machine'
-	@echo 'make fuzz            libFuzzer on the readers of untrusted input'
+	@echo 'make fuzz            libFuzzer on the readers of untrusted input (SECONDS_EACH=$(SECONDS_EACH))'
 	@echo 'make install         into $$(DESTDIR)$$(PREFIX), PREFIX=$(PREFIX)'
 	@echo 'make format          clang-format 14 on every C file'
 	@echo 'make clean           remove the build folders (the test cache stays: tests/lib/cache clean)'
@@ -59,8 +60,10 @@ bench:
 
 fuzz:
 	@scripts/setup build fuzz
-	@CC=clang CXX=clang++ scripts/build $(FUZZ) -Dfuzz=true -Dtests=disabled
-	@tests/fuzz/run $(FUZZ)
+	@CC=clang CXX=clang++ scripts/build $(FUZZ) -Dfuzz=true -Dtests=disabled \
+		-Db_sanitize=address,undefined -Db_lundef=false \
+		-Dc_args=-fsanitize=fuzzer-no-link -Dcpp_args=-fsanitize=fuzzer-no-link
+	@tests/fuzz/run $(FUZZ) --seconds $(SECONDS_EACH)
 
 install:
 	@scripts/setup build
