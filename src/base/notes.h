@@ -10,8 +10,9 @@
 
 enum nvb_note_level {
     NVB_NOTE_WARNING, /* something the user should change or know */
-    NVB_NOTE_INFO,    /* what was chosen, where it matters (-v) */
-    NVB_NOTE_DEBUG,
+    NVB_NOTE_NOTICE,  /* nothing to change, but to be known later */
+    NVB_NOTE_INFO,    /* what was chosen and why (-v) */
+    NVB_NOTE_DEBUG,   /* how it was found out (-vv) */
 };
 
 struct nvb_note {

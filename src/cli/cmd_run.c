@@ -34,14 +34,22 @@ const struct nvb_cli_option nvb_run_options[] = {
     {0},
 };
 
-static const char help_text[] =
-    "Runs a container with GPUs. nvbind's options and the engine's may stand in any order before\n"
-    "IMAGE; every option of 'podman run' and 'docker run' is taken, and passed on as it is\n"
-    "written. What stands behind IMAGE is the container's.\n"
+#define HELP_OPTIONS                                                                          \
+    "nvbind's options and the engine's may stand in any order before\n"                       \
+    "IMAGE; every option of 'podman run' and 'docker run' is taken, and passed on as it is\n" \
+    "written. What stands behind IMAGE is the container's.\n"                                 \
     "\n"
+
+static const char run_help[] =
+    "Runs a container with GPUs.\n" HELP_OPTIONS
     "  nvbind run --rm --gpu all docker.io/library/debian nvidia-smi\n"
     "  nvbind run --rm -it --gpu 0,2 -v \"$PWD\":/work -w /work IMAGE python3 train.py\n"
     "  nvbind run --rm --gpu 0 --dry-run IMAGE\n";
+
+static const char create_help[] =
+    "Makes a container with GPUs and does not start it.\n" HELP_OPTIONS
+    "  nvbind create --gpu 0 --name train IMAGE python3 train.py\n"
+    "  podman start --attach train\n";
 
 /* What is found out once, at the first need: before an unknown option is asked about, or before
  * the plan is resolved. */
@@ -195,7 +203,7 @@ int nvb_cmd_run(struct nvb_cli *cli, int argc, char **argv)
         return nvb_help_command(cli,
                                 create ? "create [OPTIONS] [ENGINE OPTIONS] IMAGE [COMMAND...]"
                                        : "run [OPTIONS] [ENGINE OPTIONS] IMAGE [COMMAND...]",
-                                help_text, nvb_run_options);
+                                create ? create_help : run_help, nvb_run_options);
     plan.verb = create ? NVB_PLAN_CREATE : NVB_PLAN_RUN;
     int r = prepare(&s, &request, &plan, &exec, &err);
     nvb_cli_print_notes(cli, &s.notes);

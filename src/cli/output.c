@@ -74,6 +74,7 @@ void nvb_cli_print_notes(const struct nvb_cli *cli, const struct nvb_notes *note
         const char *colour;
     } levels[] = {
         [NVB_NOTE_WARNING] = {NVB_LOG_WARN, "warning", "\033[1;33m"},
+        [NVB_NOTE_NOTICE] = {NVB_LOG_WARN, "note", "\033[1m"},
         [NVB_NOTE_INFO] = {NVB_LOG_INFO, "info", "\033[1m"},
         [NVB_NOTE_DEBUG] = {NVB_LOG_DEBUG, "debug", "\033[2m"},
     };

@@ -108,6 +108,9 @@ static int fail_no_driver(const struct nvb_plan_state *s, struct nvb_error **err
     (void)nvb_error_make(err, NVB_ERROR_NOT_FOUND, 0, "no NVIDIA driver is loaded%s%s",
                          s->input->host->host_root ? " in " : "",
                          s->input->host->host_root ? s->input->host->host_root : "");
+    if (s->input->host->host_root)
+        return nvb_error_hint(err, "nvbind simulate DIR makes such a host; without a GPU: nvbind "
+                                   "run --gpu none …");
     return nvb_error_hint(err, "sudo modprobe nvidia; without a GPU: nvbind run --gpu none …");
 }
 
@@ -332,6 +335,31 @@ static int resolve(struct nvb_plan_state *s, struct nvb_error **err)
     return 0;
 }
 
+/* What was chosen and why, for those who ask (-v). */
+static void note_choice(const struct nvb_plan_state *s)
+{
+    static const char *const ways[] = {
+        [NVB_PLAN_NOTHING] = "gets no GPU from nvbind",
+        [NVB_PLAN_CDI] = "gets them by CDI",
+        [NVB_PLAN_DIRECT] = "gets them as devices and mounts",
+    };
+    const struct nvb_plan *plan = s->plan;
+    _cleanup_str_ struct nvb_str capabilities = NVB_STR_INIT;
+    nvb_capabilities_format(plan->capabilities, &capabilities);
+    nvb_vec_foreach (gpu, &plan->gpus)
+        nvb_notes_add(s->notes, NVB_NOTE_INFO, "GPU %u: %s, %s", gpu->index,
+                      gpu->model ? gpu->model : "unknown model", gpu->uuid ? gpu->uuid : gpu->pci);
+    nvb_notes_add(s->notes, NVB_NOTE_INFO, "GPUs decided by %s '%s', capabilities %s", plan->source,
+                  plan->selection ? plan->selection : "", capabilities.data);
+    nvb_notes_add(s->notes, NVB_NOTE_INFO, "%s %s (%s) %s%s", nvb_engine_name(plan->engine->kind),
+                  plan->engine->version_text, plan->engine->path, ways[plan->mode],
+                  plan->edits.hooks.count ? ", with the hook" : "");
+    nvb_notes_add(s->notes, NVB_NOTE_DEBUG, "%zu device nodes, %zu mounts, %zu variables",
+                  plan->edits.nodes.count, plan->edits.mounts.count, plan->edits.env.count);
+    if (plan->spec.path)
+        nvb_notes_add(s->notes, NVB_NOTE_DEBUG, "needs the file '%s'", plan->spec.path);
+}
+
 int nvb_plan_resolve(const struct nvb_plan_input *input, struct nvb_plan *plan,
                      struct nvb_notes *notes, struct nvb_error **err)
 {
@@ -345,6 +373,8 @@ int nvb_plan_resolve(const struct nvb_plan_input *input, struct nvb_plan *plan,
     int r = check_request(&s, err);
     if (r == 0)
         r = resolve(&s, err);
+    if (r == 0)
+        note_choice(&s);
     done_state(&s);
     return r;
 }
