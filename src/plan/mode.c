@@ -126,16 +126,16 @@ static bool may_use_folder(const struct nvb_plan_state *s)
            !nvb_plan_is_remote(s->plan, s->input->environment);
 }
 
-/* What a container that starts again without nvbind will need. A dry run makes none. */
+/* What a container that starts again without nvbind will need. */
 static void note_outliving(const struct nvb_plan_state *s)
 {
-    if (s->input->request->dry_run != NVB_DRY_RUN_OFF)
-        return;
+    /* A dry run makes no container that could keep anything. */
+    const bool makes_one = s->input->request->dry_run == NVB_DRY_RUN_OFF;
     if (s->plan->mode == NVB_PLAN_CDI && s->plan->spec.path)
         nvb_notes_add(s->notes, NVB_NOTE_WARNING,
                       "the engine finds this container's CDI devices only when nvbind starts it: "
                       "'--rm', or '--no-cdi', avoids that");
-    else if (s->plan->mode == NVB_PLAN_DIRECT)
+    else if (s->plan->mode == NVB_PLAN_DIRECT && makes_one)
         nvb_notes_add(s->notes, NVB_NOTE_NOTICE,
                       "the container keeps this driver's files: after a driver upgrade it has to "
                       "be made anew ('--rm' makes it anew each time)");

@@ -168,7 +168,12 @@ plan() {
     run -0 --separate-stderr sim run --dry-run --gpu 0 img
     [ "$stderr" = "" ]
     run -0 --separate-stderr nvbind -v --host-root "$RUN_HOST" run --dry-run --gpu 0 img
-    [[ $stderr = *"driver upgrade"* ]]
+    [[ $stderr = *"info: GPU 0: "*"decided by --gpu '0'"*"devices and mounts"* ]]
+    # A container that is made and kept tells what it will need; one that goes with its command not.
+    run -0 --separate-stderr sim run --gpu 0 img
+    [[ $stderr = *"nvbind: note: "*"driver upgrade"* ]]
+    run -0 --separate-stderr sim run --rm --gpu 0 img
+    [ "$stderr" = "" ]
 }
 
 @test "without a private folder it is direct; --cdi then fails" {
