@@ -170,7 +170,7 @@ static int read_generate(const struct nvb_cli *cli, const struct nvb_cli_values 
     const char *driver_root = nvb_cli_value(values, OPT_DRIVER_ROOT);
     const char *dev_root = nvb_cli_value(values, OPT_DEV_ROOT);
     ret->output = nvb_cli_value(values, OPT_OUTPUT);
-    if (ret->output && strcmp(ret->output, "-") == 0)
+    if (ret->output && (strcmp(ret->output, "-") == 0 || strcmp(ret->output, "/dev/stdout") == 0))
         ret->output = NULL;
     split_values(values, OPT_LIBRARIES, &ret->library_folders);
     split_values(values, OPT_DISABLE_HOOK, &ret->disabled_hooks);
@@ -233,6 +233,14 @@ static int write_into(const char *output, const struct nvb_str *text, struct nvb
     return r < 0 ? fail_output(output, err, -r) : 0;
 }
 
+/* Names of open files. Where one leads to a regular file, a rename would put ours in the place of
+ * the name itself, which the whole machine writes through. */
+static bool is_descriptor(const char *output)
+{
+    return strcmp(output, "/dev/stderr") == 0 || nvb_has_prefix(output, "/dev/fd/") ||
+           nvb_has_prefix(output, "/proc/");
+}
+
 /* A link to a file is replaced, not followed: in a folder such as /tmp it may be another user's. */
 static int write_file(const char *output, const struct nvb_str *text, struct nvb_error **err)
 {
@@ -249,6 +257,8 @@ static int write_file(const char *output, const struct nvb_str *text, struct nvb
 static int write_output(const char *output, const struct nvb_str *text, struct nvb_error **err)
 {
     struct stat st;
+    if (is_descriptor(output))
+        return write_into(output, text, err);
     if (stat(output, &st) < 0 || S_ISREG(st.st_mode))
         return write_file(output, text, err);
     if (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode))

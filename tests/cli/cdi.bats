@@ -281,6 +281,12 @@ names() {
     [ -p pipe ]
     nvbind --host-root "$host" cdi generate --hookless --format json --output /dev/stdout | cat >got
     jq -e .kind got
+    # Where standard output is a file, the file gets it and the name stays what it is.
+    nvbind --host-root "$host" cdi generate --hookless --format json --output /dev/stdout >got2
+    jq -e .kind got2
+    nvbind --host-root "$host" cdi generate --hookless --format json --output /dev/fd/3 3>got3
+    jq -e .kind got3
+    [ -L /dev/stdout ]
     mkdir folder.yaml
     refuses 1 "Is a directory" "another one" --host-root "$host" cdi generate --output folder.yaml
 }
