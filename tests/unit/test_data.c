@@ -87,7 +87,8 @@ static const char *const good_json[] = {
 static void compare_with_json_c(const char *text)
 {
     struct json_tokener *tokener = json_tokener_new();
-    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+    /* Not their check of UTF-8: json-c 0.18 refuses the closing zero byte by it. */
+    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
     struct json_object *theirs = json_tokener_parse_ex(tokener, text, (int)strlen(text) + 1);
     assert_int_equal(json_tokener_get_error(tokener), json_tokener_success);
     _cleanup_free_ char *ours = read_back(nvb_json_read, text);
