@@ -87,8 +87,11 @@ static const char *const good_json[] = {
 static void compare_with_json_c(const char *text)
 {
     struct json_tokener *tokener = json_tokener_new();
-    /* Not their check of UTF-8: json-c 0.18 refuses the closing zero byte by it. */
-    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
+    /* In its strict mode json-c 0.18 refuses every byte beyond ASCII, as if it were a control. */
+    bool ascii = true;
+    for (const char *p = text; *p; p++)
+        ascii = ascii && (unsigned char)*p < 0x80;
+    json_tokener_set_flags(tokener, ascii ? JSON_TOKENER_STRICT : 0);
     struct json_object *theirs = json_tokener_parse_ex(tokener, text, (int)strlen(text) + 1);
     assert_int_equal(json_tokener_get_error(tokener), json_tokener_success);
     _cleanup_free_ char *ours = read_back(nvb_json_read, text);
