@@ -42,7 +42,7 @@ const struct nvb_cli_option nvb_run_options[] = {
 
 static const char run_help[] =
     "Runs a container with GPUs.\n" HELP_OPTIONS
-    "  nvbind run --rm --gpu all docker.io/library/debian nvidia-smi\n"
+    "  nvbind run --rm --gpu all debian:trixie nvidia-smi\n"
     "  nvbind run --rm -it --gpu 0,2 -v \"$PWD\":/work -w /work IMAGE python3 train.py\n"
     "  nvbind run --rm --gpu 0 --dry-run IMAGE\n";
 

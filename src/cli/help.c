@@ -129,7 +129,7 @@ static int overview(const struct nvb_cli *cli)
     }
     nvb_str_add(&s, "\nglobal options (before the command):\n");
     add_options(&s, nvb_global_options);
-    nvb_str_add(&s, "\nexample:\n  nvbind run --gpu all docker.io/library/debian nvidia-smi\n");
+    nvb_str_add(&s, "\nexample:\n  nvbind run --gpu all debian:trixie nvidia-smi\n");
     return nvb_cli_print(cli, s.data, s.len);
 }
 
