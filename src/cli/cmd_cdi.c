@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "base/nearest.h"
 #include "base/path.h"
 #include "cdi/build.h"
 #include "cdi/codec.h"
@@ -418,37 +417,10 @@ const struct nvb_command nvb_cdi_commands[] = {
     {0},
 };
 
-static int show_help(const struct nvb_cli *cli)
-{
-    _cleanup_str_ struct nvb_str text = NVB_STR_INIT;
-    nvb_str_add(&text, "Container Device Interface: files by which engines bring GPUs into "
-                       "containers.\n\ncommands:\n");
-    for (const struct nvb_command *command = nvb_cdi_commands; command->name; command++)
-        nvb_str_addf(&text, "  %-10s %s\n", command->name, command->summary);
-    nvb_str_add(&text, "\nnvbind cdi COMMAND --help shows the options of each.\n");
-    return nvb_help_command(cli, "cdi COMMAND ...", text.data, NULL);
-}
-
 int nvb_cmd_cdi(struct nvb_cli *cli, int argc, char **argv)
 {
-    _cleanup_error_ struct nvb_error *err = NULL;
-    const char *word = argc > 1 ? argv[1] : NULL;
-    if (word && (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0))
-        return show_help(cli);
-    const struct nvb_command *command = word ? nvb_command_find(nvb_cdi_commands, word) : NULL;
-    if (command)
-        return command->main(cli, argc - 1, argv + 1);
-    if (!word) {
-        nvb_error_make(&err, NVB_ERROR_USAGE, 0, "cdi wants a command");
-        nvb_error_hint(&err, "nvbind cdi generate, or validate");
-        return nvb_cli_fail(cli, err, NVB_EXIT_USAGE);
-    }
-    _cleanup_free_ const char **names = nvb_command_names(nvb_cdi_commands);
-    const char *near = nvb_nearest(word, names);
-    nvb_error_make(&err, NVB_ERROR_USAGE, 0, "cdi has no command '%s'", word);
-    if (near)
-        nvb_error_hint(&err, "did you mean 'nvbind cdi %s'?", near);
-    else
-        nvb_error_hint(&err, "nvbind cdi --help");
-    return nvb_cli_fail(cli, err, NVB_EXIT_USAGE);
+    return nvb_run_subcommand(
+        cli, "cdi",
+        "Container Device Interface: files by which engines bring GPUs into containers.",
+        nvb_cdi_commands, argc, argv);
 }

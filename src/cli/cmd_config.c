@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "base/nearest.h"
 #include "base/path.h"
 #include "cli/cli.h"
 #include "cli/help.h"
@@ -324,33 +323,8 @@ const struct nvb_command nvb_config_commands[] = {
     {0},
 };
 
-static int help(const struct nvb_cli *cli)
-{
-    _cleanup_str_ struct nvb_str text = NVB_STR_INIT;
-    nvb_str_add(&text, "Reads, checks and writes the configuration.\n\ncommands:\n");
-    for (const struct nvb_command *c = nvb_config_commands; c->name; c++)
-        nvb_str_addf(&text, "  %-10s %s\n", c->name, c->summary);
-    return nvb_help_command(cli, "config COMMAND ...", text.data, NULL);
-}
-
 int nvb_cmd_config(struct nvb_cli *cli, int argc, char **argv)
 {
-    _cleanup_error_ struct nvb_error *err = NULL;
-    if (argc < 2) {
-        (void)help(cli);
-        return NVB_EXIT_USAGE;
-    }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
-        return help(cli);
-    const struct nvb_command *command = nvb_command_find(nvb_config_commands, argv[1]);
-    if (command)
-        return command->main(cli, argc - 1, argv + 1);
-    _cleanup_free_ const char **names = nvb_command_names(nvb_config_commands);
-    const char *near = nvb_nearest(argv[1], names);
-    (void)nvb_error_make(&err, NVB_ERROR_USAGE, 0, "unknown command 'config %s'", argv[1]);
-    if (near)
-        (void)nvb_error_hint(&err, "did you mean 'nvbind config %s'?", near);
-    else
-        (void)nvb_error_hint(&err, "nvbind config --help");
-    return nvb_cli_fail(cli, err, NVB_EXIT_USAGE);
+    return nvb_run_subcommand(cli, "config", "Reads, checks and writes the configuration.",
+                              nvb_config_commands, argc, argv);
 }

@@ -2,7 +2,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/nearest.h"
 #include "cli/cli.h"
 #include "cli/help.h"
 #include "config/profile.h"
@@ -147,33 +146,9 @@ const struct nvb_command nvb_profile_commands[] = {
     {0},
 };
 
-static int help(const struct nvb_cli *cli)
-{
-    _cleanup_str_ struct nvb_str text = NVB_STR_INIT;
-    nvb_str_add(&text, "Shows the profiles that 'nvbind run --profile' takes.\n\ncommands:\n");
-    for (const struct nvb_command *c = nvb_profile_commands; c->name; c++)
-        nvb_str_addf(&text, "  %-10s %s\n", c->name, c->summary);
-    return nvb_help_command(cli, "profile COMMAND ...", text.data, NULL);
-}
-
 int nvb_cmd_profile(struct nvb_cli *cli, int argc, char **argv)
 {
-    _cleanup_error_ struct nvb_error *err = NULL;
-    if (argc < 2) {
-        (void)help(cli);
-        return NVB_EXIT_USAGE;
-    }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
-        return help(cli);
-    const struct nvb_command *command = nvb_command_find(nvb_profile_commands, argv[1]);
-    if (command)
-        return command->main(cli, argc - 1, argv + 1);
-    _cleanup_free_ const char **names = nvb_command_names(nvb_profile_commands);
-    const char *near = nvb_nearest(argv[1], names);
-    (void)nvb_error_make(&err, NVB_ERROR_USAGE, 0, "unknown command 'profile %s'", argv[1]);
-    if (near)
-        (void)nvb_error_hint(&err, "did you mean 'nvbind profile %s'?", near);
-    else
-        (void)nvb_error_hint(&err, "nvbind profile --help");
-    return nvb_cli_fail(cli, err, NVB_EXIT_USAGE);
+    return nvb_run_subcommand(cli, "profile",
+                              "Shows the profiles that 'nvbind run --profile' takes.",
+                              nvb_profile_commands, argc, argv);
 }

@@ -176,3 +176,37 @@ int nvb_print_version(const struct nvb_cli *cli)
     static const char text[] = "nvbind " NVB_VERSION "\n";
     return nvb_cli_print(cli, text, sizeof(text) - 1);
 }
+
+static int help_subcommands(const struct nvb_cli *cli, const char *name, const char *text,
+                            const struct nvb_command *commands)
+{
+    _cleanup_str_ struct nvb_str s = NVB_STR_INIT;
+    _cleanup_free_ char *usage = nvb_strdupf("%s COMMAND ...", name);
+    nvb_str_addf(&s, "%s\n\ncommands:\n", text);
+    for (const struct nvb_command *command = commands; command->name; command++)
+        nvb_str_addf(&s, "  %-10s %s\n", command->name, command->summary);
+    nvb_str_addf(&s, "\nnvbind %s COMMAND --help shows the options of each.\n", name);
+    return nvb_help_command(cli, usage, s.data, NULL);
+}
+
+int nvb_run_subcommand(struct nvb_cli *cli, const char *name, const char *text,
+                       const struct nvb_command *commands, int argc, char **argv)
+{
+    _cleanup_error_ struct nvb_error *err = NULL;
+    const char *word = argc > 1 ? argv[1] : NULL;
+    if (!word || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
+        int status = help_subcommands(cli, name, text, commands);
+        return word ? status : NVB_EXIT_USAGE;
+    }
+    const struct nvb_command *command = nvb_command_find(commands, word);
+    if (command)
+        return command->main(cli, argc - 1, argv + 1);
+    _cleanup_free_ const char **names = nvb_command_names(commands);
+    const char *near = nvb_nearest(word, names);
+    (void)nvb_error_make(&err, NVB_ERROR_USAGE, 0, "unknown command '%s %s'", name, word);
+    if (near)
+        (void)nvb_error_hint(&err, "did you mean 'nvbind %s %s'?", name, near);
+    else
+        (void)nvb_error_hint(&err, "nvbind %s --help", name);
+    return nvb_cli_fail(cli, err, NVB_EXIT_USAGE);
+}

@@ -39,6 +39,14 @@ const char **nvb_command_names(const struct nvb_command *table);
 /* Prints the help of COMMAND, or the overview where it is NULL. Returns the exit status. */
 int nvb_help(const struct nvb_cli *cli, const char *command);
 
+/*
+ * Runs one of NAME's own commands (COMMANDS ends with {0}): ARGV[1] is its word. --help prints TEXT
+ * and the list; no word prints it too and is a wrong call, as an unknown one is, which gets the
+ * nearest. Returns the exit status.
+ */
+int nvb_run_subcommand(struct nvb_cli *cli, const char *name, const char *text,
+                       const struct nvb_command *commands, int argc, char **argv);
+
 /* Prints a command's usage, its text, and TABLE (may be NULL). Returns the exit status. */
 int nvb_help_command(const struct nvb_cli *cli, const char *usage, const char *text,
                      const struct nvb_cli_option *table);

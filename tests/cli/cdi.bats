@@ -388,8 +388,9 @@ names() {
     run -0 nvbind cdi generate --help
     [[ $output = *--device-name-strategy* ]]
     run -0 nvbind cdi validate --help
-    refuses 2 "no command 'genrate'" "did you mean 'nvbind cdi generate'" cdi genrate
-    refuses 2 "wants a command" generate cdi
+    refuses 2 "unknown command 'cdi genrate'" "did you mean 'nvbind cdi generate'" cdi genrate
+    run -2 nvbind cdi
+    [[ $output = *"nvbind cdi COMMAND"* ]]
     refuses 2 "unknown option '--outptu'" --output cdi generate --outptu=x
     refuses 2 "'spec.yaml' is no option" --output cdi generate spec.yaml
 }
