@@ -1,19 +1,12 @@
 /*
  * nvbind run and nvbind create: read the words, resolve the plan, become the engine.
- *
- * The engine is looked for before the words are resolved but after they are read, and nothing is
- * written until everything has been checked: wrong input leaves no trace.
  */
 #include <string.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
 #include "cli/help.h"
-#include "config/config.h"
-#include "engine/exec.h"
-#include "plan/configure.h"
-#include "plan/profile.h"
-#include "plan/resolve.h"
+#include "cli/planning.h"
 #include "writer/writer.h"
 
 extern char **environ;
@@ -51,72 +44,6 @@ static const char create_help[] =
     "  nvbind create --gpu 0 --name train IMAGE python3 train.py\n"
     "  podman start --attach train\n";
 
-/* What is found out once, at the first need: before an unknown option is asked about, or before
- * the plan is resolved. */
-struct setting {
-    const struct nvb_cli *cli;
-    const char *verb;
-    struct nvb_user user;
-    struct nvb_engine engine; /* path is NULL until it is found */
-    struct nvb_config config;
-    bool has_config;
-    struct nvb_notes notes;
-};
-
-static void setting_done(struct setting *s)
-{
-    nvb_user_done(&s->user);
-    nvb_engine_done(&s->engine);
-    nvb_config_done(&s->config);
-    nvb_notes_done(&s->notes);
-}
-
-static int load_config(struct setting *s, struct nvb_error **err)
-{
-    const struct nvb_config_options options = {
-        .file = s->cli->config,
-        .environment = (const char *const *)environ,
-        .uid = s->user.uid,
-        .profiles = nvb_profile_harmless_names,
-    };
-    if (s->has_config)
-        return 0;
-    if (nvb_config_load(&options, &s->config, &s->notes, err) < 0)
-        return -1;
-    s->has_config = true;
-    return 0;
-}
-
-static unsigned wanted_engines(const struct setting *s, const struct nvb_request *request)
-{
-    if (request->engines)
-        return request->engines;
-    unsigned configured = nvb_plan_configured_engine(&s->config);
-    return configured ? configured : (unsigned)NVB_ENGINE_PODMAN | NVB_ENGINE_DOCKER;
-}
-
-static int find_engine(struct setting *s, const struct nvb_request *request, struct nvb_error **err)
-{
-    if (s->engine.path && (wanted_engines(s, request) & s->engine.kind))
-        return 0;
-    nvb_engine_done(&s->engine);
-    return nvb_engine_find(wanted_engines(s, request), environ, &s->user, &s->engine, err);
-}
-
-static int ask_engine(void *data, const struct nvb_request *request, const char *name, size_t len,
-                      bool is_short, bool *ret_takes_value, struct nvb_error **err)
-{
-    struct setting *s = data;
-    if (load_config(s, err) < 0)
-        return -1;
-    /* "--runtime" may stand behind the option; then the engine that is known so far is asked. Where
-     * there is none, the option is just unknown: that error comes before the missing engine's. */
-    if (find_engine(s, request, NULL) < 0)
-        return 1;
-    return nvb_engine_find_option(&s->engine, s->verb, name, len, is_short, environ,
-                                  ret_takes_value, err);
-}
-
 static int print_plan(const struct nvb_cli *cli, const struct nvb_request *request,
                       const struct nvb_plan *plan, const struct nvb_exec *exec,
                       struct nvb_error **err)
@@ -146,55 +73,15 @@ static int print_plan(const struct nvb_cli *cli, const struct nvb_request *reque
     return nvb_cli_print(cli, text.data, text.len) == NVB_EXIT_OK ? NVB_EXIT_OK : NVB_EXIT_ENGINE;
 }
 
-/* Everything up to the engine's command line. Returns 0 or -1. */
-static int prepare(struct setting *s, struct nvb_request *request, struct nvb_plan *plan,
-                   struct nvb_exec *exec, struct nvb_error **err)
-{
-    _cleanup_plan_defaults_ struct nvb_plan_defaults defaults = {0};
-    const struct nvb_plan_input input = {
-        .request = request,
-        .engine = &s->engine,
-        .user = &s->user,
-        .host = &s->cli->host,
-        .environment = environ,
-        .terminal = isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1,
-        .defaults = &defaults,
-    };
-    if (load_config(s, err) < 0 || find_engine(s, request, err) < 0)
-        return -1;
-    const bool rootless = s->user.uid != 0 && s->engine.kind == NVB_ENGINE_PODMAN;
-    struct nvb_plan_profiles profiles = {
-        .words = request->profile,
-        .config = &s->config,
-        .options = {(const char *const *)environ, s->user.uid, NULL},
-        .runtime_dir = s->user.runtime_dir,
-        .engine = &s->engine,
-        .user = &plan->user,
-        .rootless = rootless,
-    };
-    if (nvb_plan_configure(&s->config, rootless, &defaults, &s->notes, err) < 0)
-        return -1;
-    profiles.isolate = request->isolate == NVB_ISOLATE_UNSAID
-                           ? defaults.isolate
-                           : request->isolate != NVB_ISOLATE_NONE;
-    if (nvb_plan_add_profiles(&profiles, &defaults, &s->notes, err) < 0)
-        return -1;
-    plan->defaults = TAKE_STRUCT(defaults.line);
-    plan->cookie = TAKE_STRUCT(defaults.cookie);
-    if (nvb_plan_resolve(&input, plan, &s->notes, err) < 0)
-        return -1;
-    return nvb_exec_build(plan, exec, err);
-}
-
 int nvb_cmd_run(struct nvb_cli *cli, int argc, char **argv)
 {
     const bool create = strcmp(argv[0], "create") == 0;
     _cleanup_error_ struct nvb_error *err = NULL;
-    _cleanup_(setting_done) struct setting s = {.cli = cli, .verb = argv[0]};
+    _cleanup_planning_ struct nvb_cli_planning s = {.cli = cli, .verb = argv[0]};
     _cleanup_request_ struct nvb_request request = {0};
     _cleanup_plan_ struct nvb_plan plan = {0};
     _cleanup_exec_ struct nvb_exec exec = {0};
-    const struct nvb_parse parse = {.ask = ask_engine, .data = &s};
+    const struct nvb_parse parse = {.ask = nvb_cli_ask_engine, .data = &s};
 
     nvb_user_read(environ, &s.user);
     if (nvb_parse_run(&parse, argc - 1, argv + 1, &request, &plan, &err) < 0)
@@ -205,7 +92,7 @@ int nvb_cmd_run(struct nvb_cli *cli, int argc, char **argv)
                                        : "run [OPTIONS] [ENGINE OPTIONS] IMAGE [COMMAND...]",
                                 create ? create_help : run_help, nvb_run_options);
     plan.verb = create ? NVB_PLAN_CREATE : NVB_PLAN_RUN;
-    int r = prepare(&s, &request, &plan, &exec, &err);
+    int r = nvb_cli_plan(&s, &request, &plan, &exec, &err);
     nvb_cli_print_notes(cli, &s.notes);
     if (r < 0)
         return nvb_cli_fail(cli, err, NVB_EXIT_ENGINE);
