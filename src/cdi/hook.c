@@ -51,3 +51,34 @@ int nvb_cdi_hook_part(const char *name, unsigned *ret, struct nvb_error **err)
     }
     return nvb_hook_part_parse(name, ret, err);
 }
+
+static const struct nvb_cdi_hook *find_own(const struct nvb_cdi_spec *spec)
+{
+    nvb_vec_foreach (hook, &spec->edits.hooks)
+        if (strcmp(nvb_path_base(hook->path), NVB_HOOK_NAME) == 0 && hook->args.count > 2)
+            return hook;
+    return NULL;
+}
+
+int nvb_cdi_hook_arguments(const struct nvb_cdi_spec *spec, struct nvb_str *ret,
+                           struct nvb_error **err)
+{
+    _cleanup_strv_ struct nvb_strv words = {0};
+    const struct nvb_cdi_hook *hook = find_own(spec);
+    if (!hook)
+        return 1;
+    nvb_vec_foreach (mount, &spec->edits.mounts) {
+        if (nvb_hook_build_mount(mount->host_path, mount->container_path, &words, err) < 0)
+            return -1;
+    }
+    for (size_t i = 2; i < hook->args.count; i++)
+        nvb_strv_add(&words, hook->args.items[i]);
+    nvb_str_add(ret,
+                "# Arguments of nvbind-hook(8), which runs for containers with the annotation\n"
+                "# nvbind.hook=system. Made anew with the machine's CDI specification.\n");
+    nvb_vec_foreach (word, &words) {
+        nvb_str_add(ret, *word);
+        nvb_str_addc(ret, '\n');
+    }
+    return 0;
+}

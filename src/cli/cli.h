@@ -108,7 +108,6 @@ int nvb_cmd_info(struct nvb_cli *cli, int argc, char **argv);
 int nvb_cmd_cdi(struct nvb_cli *cli, int argc, char **argv);
 int nvb_cmd_config(struct nvb_cli *cli, int argc, char **argv);
 int nvb_cmd_profile(struct nvb_cli *cli, int argc, char **argv);
-int nvb_cmd_selftest(struct nvb_cli *cli, int argc, char **argv);
 int nvb_cmd_simulate(struct nvb_cli *cli, int argc, char **argv);
 int nvb_cmd_help(struct nvb_cli *cli, int argc, char **argv);
 int nvb_cmd_complete(struct nvb_cli *cli, int argc, char **argv);

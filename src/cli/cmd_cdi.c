@@ -37,7 +37,8 @@ enum {
 /* Names and meanings are nvidia-ctk's where it has the option. */
 static const struct nvb_cli_option generate_options[] = {
     [OPT_OUTPUT] = {"output", 0, "FILE", "write there instead of to standard output ('-')"},
-    [OPT_FORMAT] = {"format", 0, "json|yaml", "default: by the ending of FILE, else yaml"},
+    [OPT_FORMAT] = {"format", 0, "json|yaml|hook",
+                    "default: by the ending of FILE, else yaml; hook: for nvbind-hook(8) alone"},
     [OPT_NAMING] = {"device-name-strategy", 0, "index|uuid|type-index",
                     "how devices are named; may be repeated (default: index and uuid)"},
     [OPT_VENDOR] = {"vendor", 0, "NAME", "of the kind VENDOR/CLASS (default: nvidia.com)"},
@@ -69,6 +70,7 @@ struct generate {
     struct nvb_strv disabled_hooks;
     const char *output; /* NULL: standard output */
     enum nvb_cdi_format format;
+    bool for_hook; /* the installed hook's arguments instead */
 };
 
 static void generate_done(struct generate *generate)
@@ -84,21 +86,22 @@ static void split_values(const struct nvb_cli_values *values, size_t index, stru
         nvb_strv_split(ret, *value, ',');
 }
 
-static int read_format(const char *format, const char *output, enum nvb_cdi_format *ret,
-                       struct nvb_error **err)
+static int read_format(const char *format, struct generate *ret, struct nvb_error **err)
 {
     if (!format) {
-        int by_name = output ? nvb_cdi_format_of(output) : -1;
-        *ret = by_name < 0 ? NVB_CDI_YAML : (enum nvb_cdi_format)by_name;
+        int by_name = ret->output ? nvb_cdi_format_of(ret->output) : -1;
+        ret->format = by_name < 0 ? NVB_CDI_YAML : (enum nvb_cdi_format)by_name;
         return 0;
     }
     if (strcmp(format, "json") == 0)
-        *ret = NVB_CDI_JSON;
+        ret->format = NVB_CDI_JSON;
     else if (strcmp(format, "yaml") == 0)
-        *ret = NVB_CDI_YAML;
+        ret->format = NVB_CDI_YAML;
+    else if (strcmp(format, "hook") == 0)
+        ret->for_hook = true;
     else {
         nvb_error_make(err, NVB_ERROR_USAGE, 0, "--format is '%s'", format);
-        return nvb_error_hint(err, "--format json, or yaml");
+        return nvb_error_hint(err, "--format json, yaml or hook");
     }
     return 0;
 }
@@ -185,7 +188,7 @@ static int read_generate(const struct nvb_cli *cli, const struct nvb_cli_values 
     ret->build.partial = values->values[OPT_PARTIAL].count > 0;
     ret->build.kept = true;
     ret->build.version = version && strcmp(version, "auto") == 0 ? NULL : version;
-    if (read_format(nvb_cli_value(values, OPT_FORMAT), ret->output, &ret->format, err) < 0 ||
+    if (read_format(nvb_cli_value(values, OPT_FORMAT), ret, err) < 0 ||
         read_naming(values, &ret->build.naming, err) < 0)
         return -1;
     if (capabilities && nvb_capabilities_parse(capabilities, &ret->build.capabilities, err) < 0)
@@ -265,6 +268,18 @@ static int write_output(const char *output, const struct nvb_str *text, struct n
     return fail_output(output, err, S_ISDIR(st.st_mode) ? EISDIR : EINVAL);
 }
 
+static int write_text(const struct generate *generate, const struct nvb_cdi_spec *spec,
+                      struct nvb_str *ret, struct nvb_error **err)
+{
+    if (!generate->for_hook)
+        return nvb_cdi_write(spec, generate->format, ret, err);
+    int r = nvb_cdi_hook_arguments(spec, ret, err);
+    if (r <= 0)
+        return r;
+    nvb_error_make(err, NVB_ERROR_USAGE, 0, "--format hook, and there is no hook to be used");
+    return nvb_error_hint(err, "without --hookless, with nvbind-hook installed beside nvbind");
+}
+
 static int generate(struct generate *generate, struct nvb_str *ret, struct nvb_notes *notes,
                     struct nvb_error **err)
 {
@@ -272,12 +287,12 @@ static int generate(struct generate *generate, struct nvb_str *ret, struct nvb_n
     _cleanup_cdi_spec_ struct nvb_cdi_spec spec = {0};
     if (nvb_host_open(&generate->host, &host, err) < 0 ||
         nvb_cdi_build(&host, &generate->build, &spec, notes, err) < 0 ||
-        nvb_cdi_write(&spec, generate->format, ret, err) < 0)
+        write_text(generate, &spec, ret, err) < 0)
         return -1;
     const char *output = generate->output;
     if (!output)
         return 0;
-    if (nvb_cdi_format_of(output) < 0 && !nvb_has_prefix(output, "/dev/"))
+    if (nvb_cdi_format_of(output) < 0 && !nvb_has_prefix(output, "/dev/") && !generate->for_hook)
         nvb_notes_add(notes, NVB_NOTE_WARNING,
                       "engines read only files that end in .json or .yaml, not '%s'", output);
     return write_output(output, ret, err);

@@ -106,3 +106,12 @@ int nvb_hook_build_args(const struct nvb_hook_plan *plan, struct nvb_strv *ret,
         nvb_strv_add(ret, *word);
     return 0;
 }
+
+int nvb_hook_build_mount(const char *source, const char *path, struct nvb_strv *ret,
+                         struct nvb_error **err)
+{
+    if (check_word(source, true, false, err) < 0 || check_word(path, true, false, err) < 0)
+        return -1;
+    nvb_strv_addf(ret, "%s%s%s%s", NVB_HOOK_MOUNT, source, NVB_HOOK_SEPARATOR, path);
+    return 0;
+}

@@ -6,6 +6,7 @@
  *
  *     nvbind-hook create [--library=CLASS::PATH::SONAME[::NAME]...]... [--link=TARGET::PATH]...
  *                        [--no-links] [--no-cache] [--cuda-compat=VERSION] [--no-device-files]
+ *                        [--mount=SOURCE::PATH]... [--arguments=FILE]
  *
  * What it does with them is in man/nvbind-hook.8 and at the head of hook/main.c. Beside the
  * arguments a hook needs a stage, "createContainer", and an environment that is not empty,
@@ -69,5 +70,10 @@ int nvb_hook_part_parse(const char *name, unsigned *ret, struct nvb_error **err)
  */
 int nvb_hook_build_args(const struct nvb_hook_plan *plan, struct nvb_strv *ret,
                         struct nvb_error **err);
+
+/* Appends the argument by which the hook itself brings the machine's SOURCE to PATH, for a file of
+ * arguments (hook/words_file.h). Returns 0, or -1 as above. */
+int nvb_hook_build_mount(const char *source, const char *path, struct nvb_strv *ret,
+                         struct nvb_error **err);
 
 #endif

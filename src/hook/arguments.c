@@ -4,6 +4,7 @@
 
 #include "base/path.h"
 #include "hook/words.h"
+#include "hook/words_file.h"
 #include "ldcache/ldcache.h"
 
 static const struct {
@@ -88,6 +89,18 @@ static int parse_link(const char *word, const char *value, struct hook_links *li
     return 0;
 }
 
+static int parse_mount(const char *word, const char *value, struct hook_mounts *mounts,
+                       struct nvb_error **err)
+{
+    _cleanup_free_ char *source = take_piece(&value);
+    if (*source != '/' || !value || !is_path(value))
+        return refuse(word, err);
+    struct hook_mount *mount = nvb_vec_add(mounts);
+    mount->source = TAKE_PTR(source);
+    mount->path = nvb_strdup(value);
+    return 0;
+}
+
 static const char *after(const char *word, const char *prefix)
 {
     return nvb_has_prefix(word, prefix) ? word + strlen(prefix) : NULL;
@@ -100,6 +113,8 @@ static int parse_word(const char *word, struct hook_arguments *a, struct nvb_err
         return parse_library(word, value, &a->libraries, err);
     if ((value = after(word, NVB_HOOK_LINK)))
         return parse_link(word, value, &a->links, err);
+    if ((value = after(word, NVB_HOOK_MOUNT)))
+        return parse_mount(word, value, &a->mounts, err);
     if ((value = after(word, NVB_HOOK_CUDA_COMPAT)) && *value) {
         free(a->driver_version);
         a->driver_version = nvb_strdup(value);
@@ -117,6 +132,21 @@ static int parse_word(const char *word, struct hook_arguments *a, struct nvb_err
     return 0;
 }
 
+/* A file's words name no further file. */
+static int parse_file(const char *word, const char *path, struct hook_arguments *a,
+                      struct nvb_error **err)
+{
+    _cleanup_strv_ struct nvb_strv words = {0};
+    if (!is_path(path))
+        return refuse(word, err);
+    if (hook_read_words_file(path, &words, err) < 0)
+        return -1;
+    nvb_vec_foreach (item, &words)
+        if (parse_word(*item, a, err) < 0)
+            return -1;
+    return 0;
+}
+
 int hook_arguments_parse(int argc, char **argv, struct hook_arguments *ret, struct nvb_error **err)
 {
     _cleanup_(hook_arguments_done) struct hook_arguments a = {0};
@@ -125,9 +155,11 @@ int hook_arguments_parse(int argc, char **argv, struct hook_arguments *ret, stru
         return nvb_error_hint(err, "it is started by an OCI runtime with 'create' and a "
                                    "container's state on its standard input: nvbind-hook(8)");
     }
-    for (int i = 2; i < argc; i++)
-        if (parse_word(argv[i], &a, err) < 0)
+    for (int i = 2; i < argc; i++) {
+        const char *file = after(argv[i], NVB_HOOK_ARGUMENTS);
+        if ((file ? parse_file(argv[i], file, &a, err) : parse_word(argv[i], &a, err)) < 0)
             return -1;
+    }
     *ret = TAKE_STRUCT(a);
     return 0;
 }
@@ -143,7 +175,12 @@ void hook_arguments_done(struct hook_arguments *a)
         free(link->target);
         free(link->path);
     }
+    nvb_vec_foreach (mount, &a->mounts) {
+        free(mount->source);
+        free(mount->path);
+    }
     nvb_vec_release(&a->libraries);
+    nvb_vec_release(&a->mounts);
     nvb_vec_release(&a->links);
     free(a->driver_version);
     *a = (struct hook_arguments){0};

@@ -7,14 +7,16 @@
  * container, whatever the number of GPUs, in the container's namespaces, before it changes to the
  * container's root; everything is mounted by then. It makes, all inside that root: the libraries'
  * links, the linker cache, and a /proc/driver/nvidia/params that keeps programs from making device
- * nodes. Arguments (hook/args.h) say what; nothing else does.
+ * nodes. Arguments (hook/args.h) say what, or a file of root's that they name (words_file.c);
+ * nothing else does. Such a file can have it bring the libraries too (mounts.c).
  *
  * Theory of operation
  *
  * Who is trusted: the OCI runtime, the host's files, and who wrote the arguments (a specification
- * in a folder that only its user can write). Who is not: the image, which is every file and link
- * inside the root and the size, kind and content of each; what volumes show there; and another
- * container on the same root or volume that changes things while the hook works.
+ * in a folder that only its user can write, or root's own file). Who is not: the image, which is
+ * every file and link inside the root and the size, kind and content of each; what volumes show
+ * there; the container's annotations; and another container on the same root or volume that changes
+ * things while the hook works.
  *
  * What an attacker could want is that a process of the host's, often root, writes to or runs
  * something of the attacker's choice. So:
@@ -56,6 +58,7 @@
 #include "hook/cache.h"
 #include "hook/guard.h"
 #include "hook/links.h"
+#include "hook/mounts.h"
 #include "hook/params.h"
 #include "hook/root.h"
 #include "hook/say.h"
@@ -105,6 +108,7 @@ int main(int argc, char **argv)
     if (hook_guard_calls(&err) < 0)
         return fail(err);
 
+    hook_make_mounts(&root, &arguments);
     if (!arguments.no_links)
         hook_make_links(&root, &arguments);
     if (!arguments.no_cache)

@@ -7,6 +7,8 @@
 #define NVB_HOOK_CREATE          "create"
 #define NVB_HOOK_LIBRARY         "--library="
 #define NVB_HOOK_LINK            "--link="
+#define NVB_HOOK_MOUNT           "--mount="
+#define NVB_HOOK_ARGUMENTS       "--arguments="
 #define NVB_HOOK_NO_LINKS        "--no-links"
 #define NVB_HOOK_NO_CACHE        "--no-cache"
 #define NVB_HOOK_CUDA_COMPAT     "--cuda-compat="

@@ -113,6 +113,17 @@ names() {
     refuses 2 "no part called 'nonsense'" links cdi generate --disable-hook=nonsense
 }
 
+@test "the installed hook's arguments: those of the specification, and its mounts" {
+    nvbind --host-root "$host" cdi generate --format json >spec.json
+    nvbind --host-root "$host" cdi generate --format hook --output args 2>err
+    [ ! -s err ]
+    [ "$(stat -c %a args)" = 644 ]
+    diff <(grep -v '^#' args) <(jq -r '(.containerEdits.mounts[] |
+        "--mount=" + .hostPath + "::" + .containerPath), .containerEdits.hooks[0].args[2:][]' spec.json)
+    refuses 2 'there is no hook to be used' hookless cdi generate --format hook --hookless
+    refuses 2 "--format is 'toml'" 'json, yaml or hook' cdi generate --format toml
+}
+
 @test "a hook that is not installed, or that others could change, is left out and that is said" {
     mkdir alone
     cp "$NVBIND_BIN/nvbind" alone/

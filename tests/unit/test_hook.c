@@ -16,8 +16,6 @@
 
 #include "base/json_scan.h"
 #include "base/path.h"
-#include "hook/args.h"
-#include "hook/arguments.h"
 #include "hook/elf_note.h"
 #include "hook/params.h"
 #include "hook/root.h"
@@ -169,92 +167,6 @@ static void test_note_list(void **state)
     assert_int_equal(hook_list_has(note, strlen(note), "driver", 570), 0);
     assert_int_equal(hook_list_has(note, strlen(note) - 1, "driver", 550), -1);
     assert_int_equal(hook_list_has("{\"driver\":550}", 14, "driver", 550), -1);
-}
-
-/* ---- arguments ---------------------------------------------------------------------------------
- */
-
-static void test_arguments_round(void **state)
-{
-    (void)state;
-    static const char *const names[] = {"libcuda.so", NULL};
-    static const struct nvb_hook_library libraries[] = {
-        {"/usr/lib/libcuda.so.550.163.01", "libcuda.so.1", names, false},
-        {"/usr/lib32/libcuda.so.550.163.01", "libcuda.so.1", NULL, true},
-    };
-    static const struct nvb_hook_link links[] = {
-        {"../card1", "/dev/dri/by-path/pci-0000:65:00.0-card"},
-    };
-    const struct nvb_hook_plan plan = {libraries, 2, links, 1, "550.163.01", NVB_HOOK_ALL};
-    _cleanup_strv_ struct nvb_strv v = {0};
-    _cleanup_(hook_arguments_done) struct hook_arguments a = {0};
-    assert_int_equal(nvb_hook_build_args(&plan, &v, NULL), 0);
-    assert_string_equal(v.items[0], "nvbind-hook");
-    assert_int_equal(hook_arguments_parse((int)v.count, nvb_strv_terminate(&v), &a, NULL), 0);
-    assert_int_equal(a.libraries.count, 2);
-    assert_string_equal(a.libraries.items[0].folder, "/usr/lib");
-    assert_string_equal(a.libraries.items[0].file, "libcuda.so.550.163.01");
-    assert_int_equal(a.libraries.items[0].names.count, 2);
-    assert_string_equal(a.libraries.items[0].names.items[1], "libcuda.so");
-    assert_true(a.libraries.items[0].flags != a.libraries.items[1].flags);
-    assert_string_equal(a.links.items[0].path, links[0].path);
-    assert_string_equal(a.driver_version, "550.163.01");
-    assert_true(a.no_device_files && !a.no_cache && !a.no_links && !a.no_openat2);
-}
-
-static void test_arguments_parts(void **state)
-{
-    (void)state;
-    static const struct nvb_hook_library library = {"/l/libcuda.so.5", "libcuda.so.1", NULL, false};
-    struct nvb_hook_plan plan = {&library, 1, NULL, 0, "550.1", NVB_HOOK_LINKS};
-    _cleanup_strv_ struct nvb_strv v = {0};
-    assert_int_equal(nvb_hook_build_args(&plan, &v, NULL), 0);
-    assert_true(nvb_strv_has(&v, "--no-cache"));
-    assert_false(nvb_strv_has(&v, "--cuda-compat=550.1"));
-    plan.parts = 0;
-    assert_int_equal(nvb_hook_build_args(&plan, &v, NULL), 1);
-    unsigned part = 0;
-    assert_int_equal(nvb_hook_part_parse("ldcache", &part, NULL), 0);
-    assert_int_equal(part, NVB_HOOK_CACHE);
-    assert_int_equal(nvb_hook_part_parse("all", &part, NULL), -1);
-}
-
-static void test_arguments_refused(void **state)
-{
-    (void)state;
-    static const struct nvb_hook_library bad[] = {
-        {"relative", "libx.so.1", NULL, false}, {"/a::b", "libx.so.1", NULL, false},
-        {"/a/b", "../libx.so.1", NULL, false},  {"/a/b", "", NULL, false},
-        {"/a\nb", "libx.so.1", NULL, false},    {"/a/b:", "libx.so.1", NULL, false},
-    };
-    for (size_t i = 0; i < NVB_COUNT(bad); i++) {
-        const struct nvb_hook_plan plan = {&bad[i], 1, NULL, 0, NULL, NVB_HOOK_ALL};
-        _cleanup_strv_ struct nvb_strv v = {0};
-        assert_int_equal(nvb_hook_build_args(&plan, &v, NULL), -1);
-        assert_int_equal(v.count, 0);
-    }
-    static const char *const words[] = {
-        "--library=x86_64::/a/b",
-        "--library=vax::/a/b::libx.so",
-        "--library=x86_64::a/b::libx.so",
-        "--library=x86_64::/a/..::libx.so",
-        "--library=x86_64::/a/b::..",
-        "--library=x86_64::/a/b::a/b",
-        "--link=x",
-        "--link=::/a",
-        "--link=x::a",
-        "--link=x::/",
-        "--cuda-compat=",
-        "--unknown",
-    };
-    for (size_t i = 0; i < NVB_COUNT(words); i++) {
-        _cleanup_error_ struct nvb_error *err = NULL;
-        struct hook_arguments a = {0};
-        char *argv[] = {(char *)"nvbind-hook", (char *)"create", (char *)words[i], NULL};
-        assert_int_equal(hook_arguments_parse(3, argv, &a, &err), -1);
-        assert_non_null(err->hint);
-        assert_int_equal(a.libraries.count, 0);
-    }
 }
 
 /* ---- files -------------------------------------------------------------------------------------
@@ -479,21 +391,12 @@ static void test_elf(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_json_tokens),
-        cmocka_unit_test(test_json_depth),
-        cmocka_unit_test(test_json_strings),
-        cmocka_unit_test(test_state),
-        cmocka_unit_test(test_config),
-        cmocka_unit_test(test_note_list),
-        cmocka_unit_test(test_arguments_round),
-        cmocka_unit_test(test_arguments_parts),
-        cmocka_unit_test(test_arguments_refused),
-        cmocka_unit_test(test_links),
-        cmocka_unit_test(test_regular),
-        cmocka_unit_test(test_write),
-        cmocka_unit_test(test_read_bound),
-        cmocka_unit_test(test_params),
-        cmocka_unit_test(test_elf),
+        cmocka_unit_test(test_json_tokens),  cmocka_unit_test(test_json_depth),
+        cmocka_unit_test(test_json_strings), cmocka_unit_test(test_state),
+        cmocka_unit_test(test_config),       cmocka_unit_test(test_note_list),
+        cmocka_unit_test(test_links),        cmocka_unit_test(test_regular),
+        cmocka_unit_test(test_write),        cmocka_unit_test(test_read_bound),
+        cmocka_unit_test(test_params),       cmocka_unit_test(test_elf),
         cmocka_unit_test(test_lay_over),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
