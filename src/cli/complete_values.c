@@ -4,6 +4,7 @@
 #include "cli/complete.h"
 #include "cli/help.h"
 #include "config/profile.h"
+#include "doctor/doctor.h"
 
 /* A candidate goes into somebody's command line: only what is one plain word there. */
 static bool is_one_word(const char *text)
@@ -107,6 +108,19 @@ static void offer_profiles(struct nvb_completion *c)
             nvb_completion_offer(c, names.items[i], NULL);
 }
 
+/* The rows, and their groups, each once: rows of a group stand together. */
+static void offer_checks(struct nvb_completion *c)
+{
+    struct nvb_check_info info;
+    const char *group = "";
+    for (size_t i = 0; nvb_doctor_get(i, &info) == 0; i++) {
+        if (strcmp(group, info.group) != 0 && strcmp(info.group, info.name) != 0)
+            nvb_completion_offer(c, info.group, "group of checks");
+        group = info.group;
+        nvb_completion_offer(c, info.name, info.looks_at);
+    }
+}
+
 static void offer_commands(struct nvb_completion *c)
 {
     for (const struct nvb_command *command = nvb_commands; command->name; command++) {
@@ -133,6 +147,8 @@ static void offer_one(struct nvb_completion *c, const char *spec)
         offer_capabilities(c);
     else if (strcmp(spec, "PROFILE") == 0)
         offer_profiles(c);
+    else if (strcmp(spec, "CHECK") == 0)
+        offer_checks(c);
     else if (strcmp(spec, "COMMAND") == 0)
         offer_commands(c);
     else if (!is_for_the_user(spec))

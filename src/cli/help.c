@@ -26,6 +26,13 @@ const struct nvb_command nvb_commands[] = {
         .options = nvb_info_options,
     },
     {
+        .name = "doctor",
+        .summary = "every known reason why a GPU container fails, and its fix",
+        .main = nvb_cmd_doctor,
+        .options = nvb_doctor_options,
+        .operand = "CHECK",
+    },
+    {
         .name = "cdi",
         .summary = "write and check CDI specifications",
         .main = nvb_cmd_cdi,

@@ -3,9 +3,9 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "base/file.h"
 #include "base/process.h"
 #include "base/str.h"
+#include "host/distribution.h"
 #include "host/engine_cache.h"
 
 /* A first start on a slow disk, with storage to migrate, has been seen to take several seconds. */
@@ -94,63 +94,14 @@ static int find_version(struct nvb_engine *engine, char *const *environment, str
     return 0;
 }
 
-/* ---- how an engine is installed, by the distribution's own name for it ---- */
-
-struct distribution {
-    const char *id;
-    const char *podman;
-    const char *docker;
-};
-
-static const struct distribution distributions[] = {
-    {"debian", "apt-get install podman", "apt-get install docker.io"},
-    {"ubuntu", "apt-get install podman", "apt-get install docker.io"},
-    {"fedora", "dnf install podman", "dnf install moby-engine"},
-    {"rhel", "dnf install podman", "dnf install podman-docker"},
-    {"centos", "dnf install podman", "dnf install podman-docker"},
-    {"arch", "pacman -S podman", "pacman -S docker"},
-    {"suse", "zypper install podman", "zypper install docker"},
-    {"opensuse", "zypper install podman", "zypper install docker"},
-    {"alpine", "apk add podman", "apk add docker"},
-    {"gentoo", "emerge app-containers/podman", "emerge app-containers/docker"},
-    {"nixos", "nix-env -iA nixos.podman", "nix-env -iA nixos.docker"},
-};
-
-static const struct distribution *find_distribution(const char *word, size_t len)
-{
-    for (size_t i = 0; i < NVB_COUNT(distributions); i++)
-        if (strlen(distributions[i].id) == len && memcmp(distributions[i].id, word, len) == 0)
-            return &distributions[i];
-    return NULL;
-}
-
-/* The words of one line of os-release(5): KEY=word, KEY="word word". */
-static const struct distribution *find_in_line(const char *text, const char *key)
-{
-    const char *line = text;
-    size_t key_len = strlen(key);
-    while (strncmp(line, key, key_len) != 0) {
-        line = strchr(line, '\n');
-        if (!line)
-            return NULL;
-        line++;
-    }
-    line += key_len;
-    for (;;) {
-        line += strspn(line, "\"' ");
-        size_t len = strcspn(line, "\"' \n");
-        if (len == 0)
-            return NULL;
-        const struct distribution *found = find_distribution(line, len);
-        if (found)
-            return found;
-        line += len;
-    }
-}
+/* ---- one that is not there ---- */
 
 static int fail_not_installed(unsigned kinds, struct nvb_error **err)
 {
-    _cleanup_str_ struct nvb_str release = NVB_STR_INIT;
+    _cleanup_root_ struct nvb_root root = NVB_ROOT_INIT;
+    _cleanup_strv_ struct nvb_strv words = {0};
+    _cleanup_str_ struct nvb_str line = NVB_STR_INIT;
+    struct nvb_distribution distribution;
     bool docker = kinds == NVB_ENGINE_DOCKER;
     if ((kinds & (kinds - 1)) == 0)
         (void)nvb_error_make(err, NVB_ERROR_NOT_FOUND, 0, "%s is not installed: no '%s' in PATH",
@@ -159,15 +110,16 @@ static int fail_not_installed(unsigned kinds, struct nvb_error **err)
         (void)nvb_error_make(
             err, NVB_ERROR_NOT_FOUND, 0,
             "no container engine is installed: neither 'podman' nor 'docker' in PATH");
-    if (nvb_file_read_path("/etc/os-release", 65536, &release, NULL) != 0)
-        (void)nvb_file_read_path("/usr/lib/os-release", 65536, &release, NULL);
-    const struct distribution *here = find_in_line(release.data, "ID=");
-    if (!here)
-        here = find_in_line(release.data, "ID_LIKE=");
-    if (!here)
+    if (nvb_root_open("/", &root, NULL) < 0)
+        return -1;
+    nvb_distribution_read(&root, &distribution);
+    if (nvb_distribution_install(&distribution, docker ? NVB_PACKAGE_DOCKER : NVB_PACKAGE_PODMAN,
+                                 &words) != 0)
         return nvb_error_hint(err, "install %s with this distribution's package manager",
                               docker ? "Docker" : "Podman");
-    return nvb_error_hint(err, "sudo %s", docker ? here->docker : here->podman);
+    for (size_t i = 0; i < words.count; i++)
+        nvb_str_addf(&line, "%s%s", i ? " " : "", words.items[i]);
+    return nvb_error_hint(err, "sudo %s", line.data);
 }
 
 int nvb_engine_find(unsigned kinds, char *const *environment, const struct nvb_user *user,
