@@ -166,3 +166,36 @@ int nvb_process_capture(const char *program, char *const argv[], char *const env
     (void)sigaction(SIGCHLD, &before, NULL);
     return r;
 }
+
+static int run(const char *program, char *const argv[], char *const envp[], int input,
+               int *ret_status, struct nvb_error **err)
+{
+    posix_spawn_file_actions_t actions;
+    pid_t pid = -1;
+    int status = 0;
+    (void)posix_spawn_file_actions_init(&actions);
+    if (input >= 0)
+        (void)posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
+    else
+        (void)posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    int r = posix_spawn(&pid, program, &actions, NULL, argv, envp);
+    (void)posix_spawn_file_actions_destroy(&actions);
+    if (r != 0)
+        return nvb_error_make(err, nvb_error_kind_of(r), r, "cannot run '%s'", program);
+    while (waitpid(pid, &status, 0) < 0)
+        if (errno != EINTR)
+            return nvb_error_make(err, NVB_ERROR_INTERNAL, errno, "cannot wait for '%s'", program);
+    *ret_status = status;
+    return 0;
+}
+
+int nvb_process_run(const char *program, char *const argv[], char *const envp[], int input,
+                    int *ret_status, struct nvb_error **err)
+{
+    const struct sigaction usual = {.sa_handler = SIG_DFL};
+    struct sigaction before;
+    (void)sigaction(SIGCHLD, &usual, &before);
+    int r = run(program, argv, envp, input, ret_status, err);
+    (void)sigaction(SIGCHLD, &before, NULL);
+    return r;
+}

@@ -26,4 +26,11 @@ int nvb_process_capture(const char *program, char *const argv[], char *const env
                         unsigned timeout_ms, size_t max, struct nvb_str *ret_stdout,
                         struct nvb_str *ret_stderr, int *ret_status, struct nvb_error **err);
 
+/*
+ * Runs PROGRAM with ARGV and ENVP, whose output goes where the caller's does, and waits for it.
+ * Its standard input is the descriptor INPUT; -1: nothing. Returns 0 with the wait status, or -1.
+ */
+int nvb_process_run(const char *program, char *const argv[], char *const envp[], int input,
+                    int *ret_status, struct nvb_error **err);
+
 #endif

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -34,18 +33,8 @@ static int run(const char *program, char *const argv[], char *const *environment
                struct nvb_error **err)
 {
     int status = 0;
-    pid_t pid = fork();
-    if (pid == 0) {
-        (void)signal(SIGPIPE, SIG_DFL);
-        if (dup2(input, STDIN_FILENO) >= 0)
-            (void)execve(program, argv, environment);
-        _exit(127);
-    }
-    if (pid < 0)
-        return nvb_error_make(err, NVB_ERROR_INTERNAL, errno, "cannot start '%s'", program);
-    while (waitpid(pid, &status, 0) < 0)
-        if (errno != EINTR)
-            return nvb_error_make(err, NVB_ERROR_INTERNAL, errno, "cannot wait for '%s'", program);
+    if (nvb_process_run(program, argv, environment, input, &status, err) < 0)
+        return -1;
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return 0;
     if (WIFEXITED(status))
