@@ -7,7 +7,8 @@
 
 /*
  * The edits for all devices bring what every GPU needs: the control nodes and the driver's files.
- * A device brings its own nodes alone.
+ * A device brings its own nodes alone; a MIG device those two that give access to it, and the node
+ * of its GPU, through which it is used.
  */
 
 bool nvb_cdi_builder_wants_node(const struct nvb_cdi_builder *builder, const struct nvb_node *node)
@@ -46,7 +47,7 @@ static void add_nodes(const struct nvb_cdi_builder *builder, const struct nvb_no
     }
 }
 
-static bool has_own_node(const struct nvb_gpu *gpu)
+bool nvb_cdi_builder_has_gpu_node(const struct nvb_gpu *gpu)
 {
     nvb_vec_foreach (node, &gpu->nodes) {
         if (node->role == NVB_NODE_GPU && node->present)
@@ -55,39 +56,110 @@ static bool has_own_node(const struct nvb_gpu *gpu)
     return false;
 }
 
-/* The device called NAME (owned here) for GPU. */
-static void add_device(struct nvb_cdi_builder *builder, const struct nvb_gpu *gpu, char *name)
+bool nvb_cdi_builder_has_mig_nodes(const struct nvb_mig *mig)
 {
+    nvb_vec_foreach (node, &mig->nodes) {
+        if (!node->present)
+            return false;
+    }
+    return true;
+}
+
+char *nvb_cdi_mig_key(const struct nvb_gpu *gpu, const struct nvb_mig *mig)
+{
+    return nvb_strdupf("%s/%u/%u", gpu->pci, mig->gi, mig->ci);
+}
+
+/* ---- devices -------------------------------------------------------------------------------- */
+
+/* Owned by the caller; NULL: there is no such name. MIG is NULL for the whole GPU. */
+static char *device_name(unsigned kind, const struct nvb_gpu *gpu, const struct nvb_mig *mig)
+{
+    const char *uuid = mig ? mig->uuid : gpu->uuid;
+    if (kind == NVB_CDI_BY_UUID)
+        return uuid ? nvb_strdup(uuid) : NULL;
+    bool has_type = kind == NVB_CDI_BY_TYPE_INDEX;
+    if (mig)
+        return nvb_strdupf("%s%u:%u", has_type ? "mig" : "", gpu->index, mig->index);
+    return nvb_strdupf("%s%u", has_type ? "gpu" : "", gpu->index);
+}
+
+/* The device called NAME, which is owned here; NULL: none. */
+static void add_gpu(struct nvb_cdi_builder *builder, const struct nvb_gpu *gpu, char *name)
+{
+    if (!name)
+        return;
     struct nvb_cdi_device *device = nvb_vec_add(&builder->spec.devices);
     device->name = name;
     add_nodes(builder, &gpu->nodes, &device->edits);
 }
 
-static void add_devices(struct nvb_cdi_builder *builder)
+static void add_mig(struct nvb_cdi_builder *builder, const struct nvb_gpu *gpu,
+                    const struct nvb_mig *mig, char *name)
 {
-    unsigned naming = builder->options->naming;
-    if (naming == 0)
-        naming = NVB_CDI_BY_INDEX | NVB_CDI_BY_UUID;
-    for (unsigned kind = 1; kind <= naming; kind <<= 1) {
-        if (!(naming & kind))
+    if (!name)
+        return;
+    struct nvb_cdi_device *device = nvb_vec_add(&builder->spec.devices);
+    device->name = name;
+    nvb_vec_foreach (node, &gpu->nodes) {
+        if (node->role == NVB_NODE_GPU)
+            add_node(builder, node, &device->edits);
+    }
+    add_nodes(builder, &mig->nodes, &device->edits);
+}
+
+/* Devices under their names of KIND. */
+static void add_named(struct nvb_cdi_builder *builder, unsigned kind, bool whole)
+{
+    const unsigned naming = builder->naming;
+    nvb_vec_foreach (gpu, &builder->gpus) {
+        if (!nvb_cdi_builder_has_gpu_node(gpu))
             continue;
-        nvb_vec_foreach (gpu, &builder->gpus) {
-            if (!has_own_node(gpu))
-                continue;
-            if (kind == NVB_CDI_BY_INDEX)
-                add_device(builder, gpu, nvb_strdupf("%u", gpu->index));
-            else if (kind == NVB_CDI_BY_TYPE_INDEX)
-                add_device(builder, gpu, nvb_strdupf("gpu%u", gpu->index));
-            else if (gpu->uuid)
-                add_device(builder, gpu, nvb_strdup(gpu->uuid));
+        if (whole) {
+            add_gpu(builder, gpu, device_name(kind, gpu, NULL));
+            continue;
+        }
+        nvb_vec_foreach (mig, &gpu->migs) {
+            /* A device without any name could not be asked for. */
+            bool nameless = naming == NVB_CDI_BY_UUID && !mig->uuid;
+            if (nvb_cdi_builder_has_mig_nodes(mig))
+                add_mig(builder, gpu, mig,
+                        device_name(nameless ? NVB_CDI_BY_INDEX : kind, gpu, mig));
         }
     }
+}
+
+static void add_all(struct nvb_cdi_builder *builder)
+{
     struct nvb_cdi_device *all = nvb_vec_add(&builder->spec.devices);
     all->name = nvb_strdup("all");
     nvb_vec_foreach (gpu, &builder->gpus) {
-        if (has_own_node(gpu))
-            add_nodes(builder, &gpu->nodes, &all->edits);
+        if (!nvb_cdi_builder_has_gpu_node(gpu))
+            continue;
+        add_nodes(builder, &gpu->nodes, &all->edits);
+        const struct nvb_mig *before = NULL;
+        nvb_vec_foreach (mig, &gpu->migs) {
+            if (!nvb_cdi_builder_has_mig_nodes(mig))
+                continue;
+            /* Neighbours in one GPU instance share its node, the first of theirs. */
+            nvb_vec_foreach (node, &mig->nodes) {
+                if (node->role != NVB_NODE_MIG_GI || !before || before->gi != mig->gi)
+                    add_node(builder, node, &all->edits);
+            }
+            before = mig;
+        }
     }
+}
+
+static void add_devices(struct nvb_cdi_builder *builder)
+{
+    for (unsigned kind = 1; kind <= builder->naming; kind <<= 1) {
+        if (!(builder->naming & kind))
+            continue;
+        add_named(builder, kind, true);
+        add_named(builder, kind, false);
+    }
+    add_all(builder);
 }
 
 static int set_version(struct nvb_cdi_builder *builder, struct nvb_error **err)
@@ -141,6 +213,7 @@ int nvb_cdi_build(const struct nvb_host *host, const struct nvb_cdi_build_option
         .host = host,
         .options = options,
         .capabilities = options->capabilities ? options->capabilities : NVB_CAP_ALL,
+        .naming = options->naming ? options->naming : NVB_CDI_BY_INDEX | NVB_CDI_BY_UUID,
     };
     if (look_at_host(&builder, notes, err) < 0 || nvb_cdi_builder_check(&builder, notes, err) < 0)
         return -1;

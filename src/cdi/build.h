@@ -9,9 +9,9 @@
 
 /* How devices are named; several at once give a device under each name. "all" is always there. */
 enum nvb_cdi_naming {
-    NVB_CDI_BY_INDEX = 1 << 0,      /* "0" */
-    NVB_CDI_BY_UUID = 1 << 1,       /* "GPU-…"; left out while the driver does not tell it */
-    NVB_CDI_BY_TYPE_INDEX = 1 << 2, /* "gpu0" */
+    NVB_CDI_BY_INDEX = 1 << 0,      /* "0"; "0:1" of a MIG device */
+    NVB_CDI_BY_UUID = 1 << 1,       /* "GPU-…", "MIG-…"; left out where it is not known */
+    NVB_CDI_BY_TYPE_INDEX = 1 << 2, /* "gpu0"; "mig0:1" */
 };
 
 struct nvb_cdi_build_options {
@@ -29,15 +29,23 @@ struct nvb_cdi_build_options {
     bool kept; /* the result outlives this moment: what lies in /tmp is left out, because anybody
                   can put a link to another folder there once it is gone */
     const struct nvb_gpus *gpus;   /* HOST's, where the caller has them; NULL: found here */
-    const struct nvb_strv *needed; /* PCI addresses: other GPUs may lack their nodes, and no hint
-                                      speaks of this command's options; NULL: all are needed */
+    const struct nvb_strv *needed; /* PCI addresses, and of MIG devices nvb_cdi_mig_key(): all
+                                      others may lack their nodes, and no hint speaks of this
+                                      command's options; NULL: all are needed */
     const char *version; /* a version such as "0.5.0" to declare; NULL: the lowest that is needed */
 };
 
+/* What "needed" calls a MIG device: "0000:10:00.0/7/0", with gi and ci. Owned by the caller. */
+char *nvb_cdi_mig_key(const struct nvb_gpu *gpu, const struct nvb_mig *mig);
+
 /*
  * Builds the specification of HOST's NVIDIA GPUs. Incomplete hosts (no nvidia-uvm, a GPU without
- * its node, no libcuda, no driver at all) are errors that name everything that is missing, unless
- * partial. The result is valid (cdi/validate.h) and the same for the same host, byte for byte.
+ * its node, a MIG device without its own, no libcuda, no driver at all) are errors that name
+ * everything that is missing, unless partial. A GPU that is cut into MIG devices is a device as
+ * well: programs that manage GPUs want it, CUDA sees nothing in it. MIG devices bring their GPU's
+ * node and their own two, and none of /dev/dri. NVML is asked only for MIG UUIDs that the names
+ * need, where options do not bring the GPUs; without it their devices have their indices alone. The
+ * result is valid (cdi/validate.h) and the same for the same host, byte for byte.
  */
 int nvb_cdi_build(const struct nvb_host *host, const struct nvb_cdi_build_options *options,
                   struct nvb_cdi_spec *ret, struct nvb_notes *notes, struct nvb_error **err);

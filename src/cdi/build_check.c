@@ -5,6 +5,8 @@
 /* What a host lacks. Everything is named at once: who has to call somebody with root for each
  * missing thing does so once. */
 
+#define MIG_NODES_NAMED 4
+
 struct missing {
     struct nvb_strv what;
     struct nvb_strv fixes;
@@ -80,6 +82,48 @@ static void find_missing_gpus(const struct nvb_cdi_builder *builder, struct miss
         nvb_strv_add(&ret->fixes, fix.data);
 }
 
+/* Adds to FIX what makes NODE of MIG: nvidia-modprobe takes the capability's file. */
+static void add_mig_fix(const struct nvb_gpu *gpu, const struct nvb_mig *mig,
+                        const struct nvb_node *node, struct nvb_str *fix)
+{
+    nvb_str_addf(fix, "%s -f /proc/driver/nvidia/capabilities/gpu%d/mig/gi%u/",
+                 fix->len ? "" : "nvidia-modprobe", gpu->minor, mig->gi);
+    if (node->role == NVB_NODE_MIG_CI)
+        nvb_str_addf(fix, "ci%u/", mig->ci);
+    nvb_str_add(fix, "access");
+}
+
+/* Eight GPUs have up to 448 of these nodes: the first few are named, the others counted. */
+static void find_missing_migs(const struct nvb_cdi_builder *builder, struct missing *ret)
+{
+    const struct nvb_strv *needed = builder->options->needed;
+    _cleanup_strv_ struct nvb_strv seen = {0};
+    _cleanup_str_ struct nvb_str fix = NVB_STR_INIT;
+    nvb_vec_foreach (gpu, &builder->gpus) {
+        nvb_vec_foreach (mig, &gpu->migs) {
+            if (nvb_cdi_builder_has_mig_nodes(mig))
+                continue;
+            _cleanup_free_ char *key = nvb_cdi_mig_key(gpu, mig);
+            if (needed && !nvb_strv_has(needed, key))
+                continue;
+            nvb_vec_foreach (node, &mig->nodes) {
+                if (node->present || nvb_strv_has(&seen, node->path))
+                    continue;
+                nvb_strv_add(&seen, node->path);
+                if (seen.count > MIG_NODES_NAMED)
+                    continue;
+                nvb_strv_addf(&ret->what, "%s (MIG device %u:%u)", node->path, gpu->index,
+                              mig->index);
+                add_mig_fix(gpu, mig, node, &fix);
+            }
+        }
+    }
+    if (seen.count > MIG_NODES_NAMED)
+        nvb_strv_addf(&ret->what, "%zu more nodes of MIG devices", seen.count - MIG_NODES_NAMED);
+    if (fix.len)
+        nvb_strv_add(&ret->fixes, fix.data);
+}
+
 static void find_missing_libraries(const struct nvb_cdi_builder *builder, struct missing *ret)
 {
     static const char libcuda[] = "libcuda.so.1";
@@ -126,6 +170,7 @@ int nvb_cdi_builder_check(const struct nvb_cdi_builder *builder, struct nvb_note
     _cleanup_(missing_done) struct missing missing = {0};
     find_missing_nodes(builder, &missing);
     find_missing_gpus(builder, &missing);
+    find_missing_migs(builder, &missing);
     find_missing_libraries(builder, &missing);
     if (missing.what.count == 0)
         return 0;

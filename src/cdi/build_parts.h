@@ -9,11 +9,16 @@ struct nvb_cdi_builder {
     const struct nvb_host *host;
     const struct nvb_cdi_build_options *options;
     unsigned capabilities;
+    unsigned naming;
     struct nvb_gpus gpus;
     struct nvb_nodes control;
     struct nvb_driver driver;
     struct nvb_cdi_spec spec;
 };
+
+/* Whether GPU has its own node, and MIG both of its own: without, there is no device. */
+bool nvb_cdi_builder_has_gpu_node(const struct nvb_gpu *gpu);
+bool nvb_cdi_builder_has_mig_nodes(const struct nvb_mig *mig);
 
 /* Whether the specification is to have NODE: it is there, and wanted for what is asked. */
 bool nvb_cdi_builder_wants_node(const struct nvb_cdi_builder *builder, const struct nvb_node *node);

@@ -38,6 +38,23 @@ static void put_node(struct nvb_doc *list, const struct nvb_node *node)
     }
 }
 
+static void put_migs(struct nvb_doc *item, const struct nvb_gpu *gpu)
+{
+    struct nvb_doc *list = nvb_doc_put(item, "mig");
+    nvb_doc_set_list(list);
+    nvb_vec_foreach (mig, &gpu->migs) {
+        struct nvb_doc *doc = nvb_doc_push(list);
+        nvb_doc_put_int(doc, "index", mig->index);
+        nvb_doc_put_int(doc, "gpu_instance", mig->gi);
+        nvb_doc_put_int(doc, "compute_instance", mig->ci);
+        nvb_doc_put_text(doc, "uuid", mig->uuid);
+        struct nvb_doc *nodes = nvb_doc_put(doc, "nodes");
+        nvb_doc_set_list(nodes);
+        nvb_vec_foreach (node, &mig->nodes)
+            put_node(nodes, node);
+    }
+}
+
 static int put_gpus(struct nvb_doc *doc, const struct nvb_host *host, struct nvb_error **err)
 {
     _cleanup_gpus_ struct nvb_gpus gpus = {0};
@@ -59,6 +76,8 @@ static int put_gpus(struct nvb_doc *doc, const struct nvb_host *host, struct nvb
         nvb_doc_set_list(nodes);
         nvb_vec_foreach (node, &gpu->nodes)
             put_node(nodes, node);
+        nvb_doc_put_bool(item, "cut", gpu->is_cut);
+        put_migs(item, gpu);
     }
     return 0;
 }

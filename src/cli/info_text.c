@@ -42,6 +42,32 @@ static const char *node_state(const struct nvb_doc *node)
     return or_dash(nvb_doc_find_text(node, "mode"));
 }
 
+static void add_node_names(const struct nvb_doc *device, struct nvb_strv *cells)
+{
+    _cleanup_str_ struct nvb_str nodes = NVB_STR_INIT;
+    nvb_vec_foreach (node, &nvb_doc_find(device, "nodes")->list) {
+        nvb_str_addf(&nodes, "%s%s", nodes.len ? " " : "",
+                     or_dash(nvb_doc_find_text(node, "path")));
+        if (!flag(node, "present"))
+            nvb_str_add(&nodes, " (missing)");
+    }
+    nvb_strv_add(cells, nodes.len ? nodes.data : "-");
+}
+
+/* The MIG devices of a GPU, a row each below its own. */
+static void add_migs(const struct nvb_doc *gpu, struct nvb_strv *cells)
+{
+    nvb_vec_foreach (mig, &nvb_doc_find(gpu, "mig")->list) {
+        nvb_strv_addf(cells, "%lld:%lld", (long long)number(gpu, "index"),
+                      (long long)number(mig, "index"));
+        nvb_strv_addf(cells, "  MIG, instance %lld/%lld", (long long)number(mig, "gpu_instance"),
+                      (long long)number(mig, "compute_instance"));
+        nvb_strv_add(cells, or_dash(nvb_doc_find_text(mig, "uuid")));
+        nvb_strv_add(cells, or_dash(nvb_doc_find_text(gpu, "pci")));
+        add_node_names(mig, cells);
+    }
+}
+
 static void add_gpus(const struct nvb_doc *doc, struct nvb_str *ret)
 {
     static const char *const headers[] = {"GPU", "MODEL", "UUID", "PCI", "NODES"};
@@ -52,19 +78,14 @@ static void add_gpus(const struct nvb_doc *doc, struct nvb_str *ret)
         return;
     }
     nvb_vec_foreach (gpu, &gpus->list) {
-        _cleanup_str_ struct nvb_str nodes = NVB_STR_INIT;
-        nvb_vec_foreach (node, &nvb_doc_find(gpu, "nodes")->list) {
-            nvb_str_addf(&nodes, "%s%s", nodes.len ? " " : "",
-                         or_dash(nvb_doc_find_text(node, "path")));
-            if (!flag(node, "present"))
-                nvb_str_add(&nodes, " (missing)");
-        }
         const char *uuid = nvb_doc_find_text(gpu, "uuid");
         nvb_strv_addf(&cells, "%lld", (long long)number(gpu, "index"));
-        nvb_strv_add(&cells, or_dash(nvb_doc_find_text(gpu, "model")));
+        nvb_strv_addf(&cells, "%s%s", or_dash(nvb_doc_find_text(gpu, "model")),
+                      flag(gpu, "cut") ? ", cut by MIG" : "");
         nvb_strv_add(&cells, uuid ? uuid : "not initialised yet");
         nvb_strv_add(&cells, or_dash(nvb_doc_find_text(gpu, "pci")));
-        nvb_strv_add(&cells, nodes.len ? nodes.data : "-");
+        add_node_names(gpu, &cells);
+        add_migs(gpu, &cells);
     }
     nvb_str_addc(ret, '\n');
     nvb_cli_table(ret, headers, NVB_COUNT(headers), &cells);

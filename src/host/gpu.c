@@ -5,6 +5,7 @@
 
 #include "host/folder.h"
 #include "host/host.h"
+#include "host/mig.h"
 #include "host/node.h"
 
 #define GPUS_FOLDER     "/proc/driver/nvidia/gpus"
@@ -56,6 +57,7 @@ static void gpu_done(struct nvb_gpu *gpu)
     free(gpu->uuid);
     free(gpu->model);
     nvb_nodes_done(&gpu->nodes);
+    nvb_migs_done(&gpu->migs);
 }
 
 static void readings_done(struct readings *readings)
@@ -342,11 +344,15 @@ int nvb_host_find_gpus(const struct nvb_host *host, struct nvb_gpus *ret, struct
     _cleanup_dev_folders_ struct nvb_dev_folders folders = NVB_DEV_FOLDERS_INIT;
     if (readings.count && nvb_dev_folders_open(host, &folders, err) < 0)
         return -1;
+    _cleanup_mig_reader_ struct nvb_mig_reader mig = NVB_MIG_READER_INIT;
+    if (readings.count && nvb_mig_open(host, &mig, err) < 0)
+        return -1;
     _cleanup_gpus_ struct nvb_gpus gpus = {0};
     nvb_vec_foreach (r, &readings) {
         if (r->is_excluded)
             continue;
-        if (find_nodes(host, &folders, &r->gpu, err) < 0)
+        if (find_nodes(host, &folders, &r->gpu, err) < 0 ||
+            nvb_mig_find(&mig, &folders, &r->gpu, err) < 0)
             return -1;
         r->gpu.index = (unsigned)gpus.count;
         nvb_vec_push(&gpus, r->gpu);

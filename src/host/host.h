@@ -4,7 +4,7 @@
 /*
  * The host: which GPUs the driver has, which device nodes belong to them, which files the driver
  * consists of. All of it is read from three roots (usually one, "/"), so that a recorded or
- * simulated machine is a folder and a test needs no GPU. NVML is not asked here.
+ * simulated machine is a folder and a test needs no GPU. NVML is not asked here (host/nvml.h).
  */
 
 #include <stdbool.h>
@@ -72,6 +72,8 @@ enum nvb_node_role {
     NVB_NODE_GPU,       /* /dev/nvidia<minor> */
     NVB_NODE_CARD,      /* /dev/dri/card<n> */
     NVB_NODE_RENDER,    /* /dev/dri/renderD<n> */
+    NVB_NODE_MIG_GI,    /* /dev/nvidia-caps/nvidia-cap<n>: the access to a GPU instance */
+    NVB_NODE_MIG_CI,    /* the same for a compute instance in it */
 };
 
 struct nvb_node {
@@ -91,6 +93,17 @@ struct nvb_nodes NVB_VEC(struct nvb_node);
 
 /* ---- GPUs ---------------------------------------------------------------------------------- */
 
+/* A MIG device: a compute instance in a GPU instance. Whoever may open its GPU's node and both of
+ * its own may use it (NVIDIA's MIG User Guide, "Device Nodes and Capabilities"). */
+struct nvb_mig {
+    unsigned index;         /* rank by gi, then ci, among its GPU's, as NVML counts */
+    unsigned gi, ci;        /* the driver's numbers */
+    char *uuid;             /* "MIG-…", or NULL: only NVML tells it (nvb_nvml_ask) */
+    struct nvb_nodes nodes; /* MIG_GI, then MIG_CI */
+};
+
+struct nvb_migs NVB_VEC(struct nvb_mig);
+
 struct nvb_gpu {
     unsigned index;         /* rank by PCI address among the driver's GPUs, as NVML counts */
     char *pci;              /* "0000:65:00.0": domain, bus, device, function, lower-case hex */
@@ -100,6 +113,9 @@ struct nvb_gpu {
     bool minor_is_deduced;  /* the driver does not tell it yet: the numbers that no other GPU has,
                                in the order of the PCI addresses, in which the driver gives them */
     struct nvb_nodes nodes; /* GPU, then CARD and RENDER where sysfs names them */
+    bool is_cut;            /* into GPU instances: programs use its MIG devices, never the whole. A
+                               GPU in MIG mode without instances does not show that here */
+    struct nvb_migs migs;   /* by index */
 };
 
 struct nvb_gpus NVB_VEC(struct nvb_gpu);
@@ -107,10 +123,11 @@ struct nvb_gpus NVB_VEC(struct nvb_gpu);
 #define _cleanup_gpus_ _cleanup_(nvb_gpus_done)
 
 /*
- * Reads /proc/driver/nvidia/gpus (Linux driver README, chapter "The proc interface") and sysfs for
- * the DRM nodes, sorted by PCI address. GPUs that the driver was told to leave alone ("GPU
- * Excluded") are left out, as NVML leaves them out. No driver is no error: *ret is then empty. An
- * unreadable or nonsensical information file is an error that names it.
+ * Reads /proc/driver/nvidia/gpus (Linux driver README, chapter "The proc interface"), sysfs for
+ * the DRM nodes and /proc/driver/nvidia/capabilities for MIG, sorted by PCI address. GPUs that the
+ * driver was told to leave alone ("GPU Excluded") are left out, as NVML leaves them out. No driver
+ * is no error: *ret is then empty. An unreadable or nonsensical file of the driver's is an error
+ * that names it.
  */
 int nvb_host_find_gpus(const struct nvb_host *host, struct nvb_gpus *ret, struct nvb_error **err);
 void nvb_gpus_done(struct nvb_gpus *gpus);

@@ -24,6 +24,8 @@ static unsigned capabilities_of(enum nvb_node_role role)
         return NVB_CAP_GRAPHICS | NVB_CAP_DISPLAY | NVB_CAP_VIDEO;
     case NVB_NODE_CTL:
     case NVB_NODE_GPU:
+    case NVB_NODE_MIG_GI:
+    case NVB_NODE_MIG_CI:
         break;
     }
     return 0;
@@ -55,10 +57,17 @@ int nvb_dev_folders_open(const struct nvb_host *host, struct nvb_dev_folders *re
     return 0;
 }
 
+int nvb_dev_folders_open_caps(const struct nvb_host *host, struct nvb_dev_folders *folders,
+                              struct nvb_error **err)
+{
+    return folders->caps < 0 ? open_folder(host, "/dev/nvidia-caps", &folders->caps, err) : 0;
+}
+
 void nvb_dev_folders_done(struct nvb_dev_folders *folders)
 {
     nvb_close_p(&folders->dev);
     nvb_close_p(&folders->dri);
+    nvb_close_p(&folders->caps);
     *folders = (struct nvb_dev_folders)NVB_DEV_FOLDERS_INIT;
 }
 
@@ -68,9 +77,16 @@ static int look(const struct nvb_host *host, const struct nvb_dev_folders *folde
                 const char *path, struct stat *ret)
 {
     static const char dri[] = "/dev/dri/";
-    bool is_dri = nvb_has_prefix(path, dri);
-    int fd = is_dri ? folders->dri : folders->dev;
-    const char *name = path + (is_dri ? sizeof(dri) - 1 : sizeof("/dev/") - 1);
+    static const char caps[] = "/dev/nvidia-caps/";
+    int fd = folders->dev;
+    const char *name = path + sizeof("/dev/") - 1;
+    if (nvb_has_prefix(path, dri)) {
+        fd = folders->dri;
+        name = path + sizeof(dri) - 1;
+    } else if (nvb_has_prefix(path, caps)) {
+        fd = folders->caps;
+        name = path + sizeof(caps) - 1;
+    }
     if (fd < 0)
         return -ENOENT;
     if (fstatat(fd, name, ret, AT_SYMLINK_NOFOLLOW) < 0)

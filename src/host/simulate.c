@@ -56,7 +56,7 @@ static int check(const struct nvb_simulate_options *options, struct nvb_error **
         nvb_error_make(err, NVB_ERROR_USAGE, 0, "'%s' is no driver version", options->version);
         return nvb_error_hint(err, "digits and points, such as %s", NVB_SIMULATE_DRIVER);
     }
-    return 0;
+    return nvb_simulate_check_mig(options, err);
 }
 
 static int fill(struct nvb_tree *tree, const struct nvb_simulate_options *options,

@@ -8,6 +8,7 @@
  */
 
 #include "base/error.h"
+#include "base/str.h"
 
 #define NVB_SIMULATE_MAX_GPUS 64
 #define NVB_SIMULATE_DRIVER   "550.163.01"
@@ -25,7 +26,16 @@ struct nvb_simulate_options {
     unsigned gpus;       /* 1 to NVB_SIMULATE_MAX_GPUS */
     const char *version; /* of the driver: digits and two or three parts, "550.163.01" */
     enum nvb_simulate_layout layout;
+    const struct nvb_strv *mig; /* how GPUs are cut (see below), in any order; or NULL */
 };
+
+/*
+ * How GPUs are cut into MIG devices: "GPUS:INSTANCE[,INSTANCE…]".
+ * GPUS is an index, a range "0-3" or "all"; a GPU is named once. INSTANCE is a profile of the
+ * simulated model by nvidia-smi's name, such as 1g.5gb; "3x1g.5gb" is three of them, and
+ * "3g.20gb/2" has two compute instances instead of one. Instances get the numbers, and the places
+ * on the GPU, that the driver gives to the largest first; more than fit is a usage error.
+ */
 
 /* Reads a word such as "debian" into *ret; another word is a usage error. */
 int nvb_simulate_parse_layout(const char *word, enum nvb_simulate_layout *ret,

@@ -200,15 +200,16 @@ static int put_gpu(const struct nvb_tree *tree, unsigned index, const char *vers
 
 /* ---- what all GPUs share -------------------------------------------------------------------- */
 
-static int put_capability(const struct nvb_tree *tree, const char *name, unsigned minor,
-                          struct nvb_error **err)
+int nvb_simulate_capability(const struct nvb_tree *tree, const char *name, unsigned minor,
+                            unsigned mode, struct nvb_error **err)
 {
     _cleanup_free_ char *node = nvb_strdupf("dev/nvidia-caps/nvidia-cap%u", minor);
 
     if (put_attribute(tree, "proc/driver/nvidia/capabilities", name, err,
-                      "DeviceFileMinor: %u\nDeviceFileMode: 256\nDeviceFileModify: 1\n", minor))
+                      "DeviceFileMinor: %u\nDeviceFileMode: %u\nDeviceFileModify: 1\n", minor,
+                      mode))
         return -1;
-    return put_node(tree, node, err);
+    return nvb_tree_put(tree, node, stand_in, strlen(stand_in), (mode_t)mode, err);
 }
 
 static int put_shared(const struct nvb_tree *tree, const char *version, struct nvb_error **err)
@@ -221,8 +222,7 @@ static int put_shared(const struct nvb_tree *tree, const char *version, struct n
         if (put_node(tree, nodes[i], err))
             return -1;
     }
-    if (put_capability(tree, "mig/config", 1, err) || put_capability(tree, "mig/monitor", 2, err) ||
-        nvb_tree_put_text(tree, "proc/devices", char_devices, err) ||
+    if (nvb_tree_put_text(tree, "proc/devices", char_devices, err) ||
         nvb_tree_put_text(tree, "proc/driver/nvidia/params", params, err) ||
         put_attribute(tree, "sys/module/nvidia", "version", err, "%s\n", version))
         return -1;
@@ -245,7 +245,8 @@ int nvb_simulate_kernel(const struct nvb_tree *tree, const struct nvb_simulate_o
         .render = -1,
     };
 
-    if (put_shared(tree, options->version, err) || put_pci_device(tree, &display, err))
+    if (put_shared(tree, options->version, err) || put_pci_device(tree, &display, err) ||
+        nvb_simulate_mig(tree, options, err))
         return -1;
     for (unsigned i = 0; i < options->gpus; i++) {
         if (put_gpu(tree, i, options->version, err))

@@ -68,6 +68,55 @@ names() {
     run ! grep -q '^/dev/nvidia[0-9]' common
 }
 
+# A machine with GPU 0 whole, GPU 1 cut in three, GPU 2 in one GPU instance of two compute instances.
+mig_host() {
+    nvbind simulate mig --gpus 3 --mig 1:4g.20gb,2g.10gb,1g.5gb --mig 2:3g.20gb/2 >/dev/null
+    host=$PWD/mig
+}
+
+@test "MIG devices by index, with their GPU's node and their own two" {
+    mig_host
+    generate >spec.json
+    [[ "$(names <spec.json)" = "0 1 2 1:0 1:1 1:2 2:0 2:1 GPU-"*" GPU-"*" GPU-"*" all" ]]
+    [ "$(jq -r .cdiVersion spec.json)" = 0.5.0 ]
+    node() {
+        jq -r --arg name "$1" '.devices[] | select(.name == $name).containerEdits.mounts[]
+            .containerPath | sub("/dev/nvidia-caps/nvidia-"; "")' spec.json | paste -sd' '
+    }
+    [ "$(node 1:1)" = "/dev/nvidia1 cap183 cap184" ]
+    [ "$(node 2:1)" = "/dev/nvidia2 cap282 cap284" ]
+    [ "$(node 1)" = "/dev/nvidia1 /dev/dri/card2 /dev/dri/renderD129" ]
+    [ "$(node all)" = "/dev/nvidia0 /dev/dri/card1 /dev/dri/renderD128 $(
+        )/dev/nvidia1 /dev/dri/card2 /dev/dri/renderD129 cap147 cap148 cap183 cap184 cap255 cap256 $(
+        )/dev/nvidia2 /dev/dri/card3 /dev/dri/renderD130 cap282 cap283 cap284" ]
+    # Who may change how GPUs are cut is nobody whom a GPU was given.
+    run ! grep -qE 'nvidia-cap[12]"' spec.json
+    nvbind --host-root "$host" cdi generate --output mig.yaml
+    nvbind cdi validate mig.yaml
+}
+
+@test "MIG devices' names go by the strategy" {
+    mig_host
+    [ "$(generate --device-name-strategy type-index | names)" = \
+        "gpu0 gpu1 gpu2 mig1:0 mig1:1 mig1:2 mig2:0 mig2:1 all" ]
+    # Only NVML knows their UUIDs, and it is not asked about another root.
+    [[ "$(generate --device-name-strategy uuid | names)" = "GPU-"*" 1:0 1:1 1:2 2:0 2:1 all" ]]
+    generate --device-name-strategy type-index | jq -e '.cdiVersion == "0.3.0"'
+}
+
+@test "a MIG device without its nodes is an error that names them, and what makes them" {
+    mig_host
+    rm "$host/dev/nvidia-caps/nvidia-cap184" "$host/dev/nvidia-caps/nvidia-cap282"
+    refuses 1 "nvidia-cap184 (MIG device 1:1) and /dev/nvidia-caps/nvidia-cap282 (MIG device 2:0)" \
+        "nvidia-modprobe -f /proc/driver/nvidia/capabilities/gpu1/mig/gi5/ci0/access -f $(
+        )/proc/driver/nvidia/capabilities/gpu2/mig/gi1/access; or --partial" \
+        --host-root "$host" cdi generate
+    [ "$(generate --partial --device-name-strategy index 2>warned | names)" = "0 1 2 1:0 1:2 all" ]
+    grep -q 'warning: .*nvidia-cap184' warned
+    rm -r "$host/dev/nvidia-caps"
+    refuses 1 "5 more nodes of MIG devices" "--partial" --host-root "$host" cdi generate
+}
+
 @test "hookless libraries lie under every name in both of the loader's folders" {
     generate --capabilities compute,utility >spec.json
     multiarch=$(basename "$(dirname "$(find "$host/usr/lib" -name 'libcuda.so.1' | grep -v i386)")")

@@ -78,13 +78,48 @@ is() {
 
 @test "the manual page tells every key, and no other" {
     copy
-    mkdir -p host/etc/cdi
-    nvbind info --json | jq -r '[paths[] | strings] | unique | .[]' | sort >is
-    sed -n '/^\*--json\*/,/^# /p' "$NVB_SOURCE/man/nvbind-info.1.scd" | grep -oE '_[a-z]+_' |
-        tr -d _ | sort -u >told
+    # With MIG and a folder of specifications, so that every key is there.
+    nvbind simulate mig --mig 0:1g.5gb >/dev/null
+    mkdir -p mig/etc/cdi
+    nvbind --host-root mig info --json | jq -r '[paths[] | strings] | unique | .[]' | sort >is
+    sed -n '/^\*--json\*/,/^# /p' "$NVB_SOURCE/man/nvbind-info.1.scd" | grep -oE '_[a-z_]*[a-z]_' |
+        sed 's/^_//;s/_$//' | sort -u >told
     # "name" is an engine's alone, and a machine may have none.
     [ "$(wc -l <is)" -ge 20 ]
     diff <(grep -vx name told) <(grep -vx name is)
+}
+
+@test "MIG devices stand below their GPU, with their nodes" {
+    nvbind simulate mig --gpus 2 --mig 1:4g.20gb,2g.10gb/2 >/dev/null
+    nvbind --host-root mig info --json >json
+    [ "$(jq -c '[.gpus[] | .cut]' json)" = "[false,true]" ]
+    [ "$(jq -c '[.gpus[1].mig[] | [.index, .gpu_instance, .compute_instance, .uuid]]' json)" = \
+        "[[0,1,0,null],[1,5,0,null],[2,5,1,null]]" ]
+    [ "$(jq -r '.gpus[1].mig[2].nodes | map(.path) | @csv' json)" = \
+        '"/dev/nvidia-caps/nvidia-cap183","/dev/nvidia-caps/nvidia-cap185"' ]
+    rm mig/dev/nvidia-caps/nvidia-cap185
+    nvbind --host-root mig info >text
+    grep -qE '^1:2 .*MIG, instance 5/1 .*nvidia-cap183 /dev/nvidia-caps/nvidia-cap185 \(missing\)$' text
+    grep -qE '^1  .*A100.*cut by MIG' text
+    ! grep -qE '^0:' text
+}
+
+@test "a capability file that says nonsense is named" {
+    nvbind simulate mig --mig 0:1g.5gb >/dev/null
+    local file=mig/proc/driver/nvidia/capabilities/gpu0/mig/gi7/ci0/access bad
+    for bad in '' 'DeviceFileMinor: ' 'DeviceFileMinor: x' 'DeviceFileMinor: 99999999999' \
+        'DeviceFileMinor: 4 5' 'nothing'; do
+        rm -f "$file"
+        printf '%s\n' "$bad" >"$file"
+        run -1 --separate-stderr nvbind --host-root mig info
+        [[ $stderr = *"error: "*"/gpu0/mig/gi7/ci0/access:1:"*"DeviceFileMinor: NUMBER"* ]]
+    done
+    rm "$file"
+    mkfifo "$file"
+    run -1 timeout 10 "$NVBIND_BIN/nvbind" --host-root mig info
+    rm "$file"
+    ln -s /proc/driver/nvidia/capabilities/gpu0 "$file"
+    nvbind --host-root mig info >/dev/null
 }
 
 @test "the root is the option's, before the variable's" {

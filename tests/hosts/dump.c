@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-static const char *const roles[] = {"ctl", "uvm", "uvm-tools", "modeset", "gpu", "card", "render"};
+static const char *const roles[] = {"ctl",  "uvm",    "uvm-tools", "modeset", "gpu",
+                                    "card", "render", "gi",        "ci"};
 static const char *const kinds[] = {"library", "module", "binary", "config", "firmware", "socket"};
 
 /* Appends TEXT without every place where ROOT stands in it. */
@@ -42,10 +43,16 @@ static void add_nodes(struct nvb_str *s, const struct nvb_nodes *nodes, const ch
 static void add_gpus(struct nvb_str *s, const struct nvb_gpus *gpus)
 {
     nvb_vec_foreach (gpu, gpus) {
-        nvb_str_addf(s, "gpu %u %s %s minor %d%s %s\n", gpu->index, gpu->pci,
+        nvb_str_addf(s, "gpu %u %s %s minor %d%s %s%s\n", gpu->index, gpu->pci,
                      gpu->uuid ? gpu->uuid : "-", gpu->minor,
-                     gpu->minor_is_deduced ? " (deduced)" : "", gpu->model ? gpu->model : "-");
+                     gpu->minor_is_deduced ? " (deduced)" : "", gpu->model ? gpu->model : "-",
+                     gpu->is_cut ? " (cut)" : "");
         add_nodes(s, &gpu->nodes, "  ");
+        nvb_vec_foreach (mig, &gpu->migs) {
+            nvb_str_addf(s, "  mig %u:%u gi %u ci %u %s\n", gpu->index, mig->index, mig->gi,
+                         mig->ci, mig->uuid ? mig->uuid : "-");
+            add_nodes(s, &mig->nodes, "    ");
+        }
     }
 }
 
