@@ -117,11 +117,11 @@ int nvb_trust_check_fd(int fd, const char *name, uid_t owner, struct nvb_error *
     return check_stat(&st, name, owner, false, err);
 }
 
-static bool is_private_folder(const char *path, uid_t owner)
+static bool is_private_folder(const char *path, uid_t owner, mode_t denied)
 {
     struct stat st;
     return lstat(path, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == owner &&
-           (st.st_mode & 077) == 0;
+           (st.st_mode & denied) == 0;
 }
 
 int nvb_trust_runtime_folder(const char *xdg_runtime_dir, char **ret, struct nvb_error **err)
@@ -132,14 +132,14 @@ int nvb_trust_runtime_folder(const char *xdg_runtime_dir, char **ret, struct nvb
         folder = nvb_strdup("/run/nvbind");
     } else {
         if (!xdg_runtime_dir || xdg_runtime_dir[0] != '/' ||
-            !is_private_folder(xdg_runtime_dir, uid))
+            !is_private_folder(xdg_runtime_dir, uid, 066))
             return 1;
         folder = nvb_strdupf("%s/nvbind", xdg_runtime_dir);
     }
     if (mkdir(folder, 0700) < 0 && errno != EEXIST)
         return nvb_error_make(err, nvb_error_kind_of(errno), errno, "cannot make the folder '%s'",
                               folder);
-    if (!is_private_folder(folder, uid)) {
+    if (!is_private_folder(folder, uid, 077)) {
         (void)nvb_error_make(err, NVB_ERROR_PERMISSION, 0,
                              "'%s' is not a folder that only user %u can use", folder,
                              (unsigned)uid);

@@ -35,7 +35,9 @@ bool nvb_trust_is_own_group(const struct passwd *user, const struct group *group
 /*
  * The caller's private folder for what lives until logout or reboot: /run/nvbind for root,
  * $XDG_RUNTIME_DIR/nvbind for a user, and that only when XDG_RUNTIME_DIR is a folder of the
- * caller's with mode 0700; never a folder under /tmp. It is made (0700) when it is not there.
+ * caller's with mode 0700; never a folder under /tmp. Others may pass it (0711): Podman lets them
+ * as soon as a container has another user namespace (--userns=auto, nomap), and what lies in it is
+ * then closed by its own folder's mode. It is made (0700) when it is not there.
  * Returns 0 with an owned path, 1 when there is no such folder (the caller does without), or -1.
  */
 int nvb_trust_runtime_folder(const char *xdg_runtime_dir, char **ret, struct nvb_error **err);

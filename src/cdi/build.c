@@ -13,8 +13,10 @@
 
 bool nvb_cdi_builder_wants_node(const struct nvb_cdi_builder *builder, const struct nvb_node *node)
 {
+    const bool is_dri = node->role == NVB_NODE_CARD || node->role == NVB_NODE_RENDER;
     return node->present &&
-           (node->capabilities == 0 || (node->capabilities & builder->capabilities));
+           (node->capabilities == 0 || (node->capabilities & builder->capabilities) ||
+            (is_dri && builder->options->dri));
 }
 
 /*

@@ -28,6 +28,7 @@ struct nvb_cdi_build_options {
     bool partial;                          /* an incomplete host is a warning, not an error */
     bool kept; /* the result outlives this moment: what lies in /tmp is left out, because anybody
                   can put a link to another folder there once it is gone */
+    bool dri;  /* card and render nodes, whatever the capabilities */
     const struct nvb_gpus *gpus;   /* HOST's, where the caller has them; NULL: found here */
     const struct nvb_strv *needed; /* PCI addresses, and of MIG devices nvb_cdi_mig_key(): all
                                       others may lack their nodes, and no hint speaks of this

@@ -11,6 +11,9 @@ struct nvb_user {
     uid_t uid;   /* the effective one: what files are written as */
     char *home;  /* owned; NULL when nothing tells it */
     char *cache; /* owned; nvbind's folder for what can be made again, not yet made; or NULL */
+    char *state; /* owned; nvbind's folder for what it remembers, not yet made; or NULL */
+    char *kept;  /* owned; its folder for files that containers go on using, the same. For root it
+                    is /var/lib/nvbind, whatever HOME says; or NULL */
     char *runtime_dir; /* owned copy of $XDG_RUNTIME_DIR, unchecked; or NULL */
 };
 

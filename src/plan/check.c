@@ -1,4 +1,4 @@
-/* Rights on device nodes, and what isolation leaves out of them. */
+/* Rights on device nodes. */
 
 #include <errno.h>
 #include <grp.h>
@@ -65,49 +65,4 @@ int nvb_plan_check_access(const struct nvb_plan_input *input, const struct nvb_p
         nvb_notes_hint(notes, "nvbind run --group-add keep-groups …  (with crun as OCI runtime)");
     }
     return 0;
-}
-
-/* ---- isolation ---- */
-
-static bool is_shared_node(const char *path, unsigned capabilities)
-{
-    if (strcmp(path, "/dev/nvidia-uvm-tools") == 0)
-        return true;
-    return strcmp(path, "/dev/nvidia-modeset") == 0 &&
-           !(capabilities & (NVB_CAP_GRAPHICS | NVB_CAP_DISPLAY));
-}
-
-/* The driver's services listen below /run, and MPS below /tmp: nothing else there is a mount of
- * ours, and only there is the file's type asked. */
-static bool is_socket(const struct nvb_cdi_mount *mount)
-{
-    struct stat st;
-    if (!nvb_has_prefix(mount->container_path, "/run/") &&
-        !nvb_has_prefix(mount->container_path, "/var/run/") &&
-        !nvb_has_prefix(mount->container_path, "/tmp/"))
-        return false;
-    return stat(mount->host_path, &st) < 0 || S_ISSOCK(st.st_mode) || S_ISDIR(st.st_mode);
-}
-
-void nvb_isolate_edits(struct nvb_cdi_edits *edits, unsigned capabilities, bool sockets)
-{
-    struct nvb_cdi_edits dropped = {0};
-    size_t kept = 0;
-    nvb_vec_foreach (node, &edits->nodes) {
-        if (is_shared_node(node->path, capabilities))
-            nvb_vec_push(&dropped.nodes, *node);
-        else
-            edits->nodes.items[kept++] = *node;
-    }
-    edits->nodes.count = kept;
-    kept = 0;
-    nvb_vec_foreach (mount, &edits->mounts) {
-        /* Stand-ins for nodes are mounts. */
-        if (is_shared_node(mount->container_path, capabilities) || (sockets && is_socket(mount)))
-            nvb_vec_push(&dropped.mounts, *mount);
-        else
-            edits->mounts.items[kept++] = *mount;
-    }
-    edits->mounts.count = kept;
-    nvb_cdi_edits_done(&dropped);
 }

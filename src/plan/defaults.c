@@ -10,12 +10,22 @@ static const struct {
     const char *value; /* only with this value; NULL: with any but "no" */
     const char *dropped;
 } conflicts[] = {
-    {"restart", NULL, "rm"},                                  /* the engines refuse both */
-    {"rm", NULL, "restart"},     {"ipc", "host", "shm-size"}, /* the size is the host's then */
-    {"pod", NULL, "network"},    {"pod", NULL, "publish"},        {"pod", NULL, "userns"},
-    {"detach", NULL, "tty"},     {"detach", NULL, "interactive"}, {"network", NULL, "pod"},
-    {"userns", NULL, "pod"},     {"network", "host", "publish"},  {"network", "none", "publish"},
-    {"ipc", "none", "shm-size"}, {"network", NULL, "network"}, /* several do not go together */
+    {"restart", NULL, "rm"}, /* the engines refuse both */
+    {"rm", NULL, "restart"},
+    {"ipc", "host", "shm-size"}, /* the size is the host's then */
+    {"pod", NULL, "ipc"},
+    {"pod", NULL, "uts"},
+    {"pod", NULL, "network"},
+    {"pod", NULL, "publish"},
+    {"pod", NULL, "userns"},
+    {"detach", NULL, "tty"},
+    {"detach", NULL, "interactive"},
+    {"network", NULL, "pod"},
+    {"userns", NULL, "pod"},
+    {"network", "host", "publish"},
+    {"network", "none", "publish"},
+    {"ipc", "none", "shm-size"},
+    {"network", NULL, "network"}, /* several do not go together */
 };
 
 static bool excludes(const struct nvb_plan_line *upper, const char *name)

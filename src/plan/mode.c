@@ -82,7 +82,8 @@ static int use_folder(struct nvb_plan_state *s, struct nvb_error **err)
  * itself, not of another root. */
 static bool is_in_system(const struct nvb_plan_state *s)
 {
-    if (s->input->host->host_root || s->input->host->driver_root || s->input->host->dev_root)
+    /* Nor does it know of isolation. */
+    if (s->isolation != NVB_ISOLATION_NONE || s->input->host->host_root || s->input->host->driver_root || s->input->host->dev_root)
         return false;
     if (s->choice.all)
         return nvb_system_spec_has(s->input->engine, "all");

@@ -2,9 +2,6 @@
 
 #include <string.h>
 
-#include "base/file.h"
-#include "base/path.h"
-
 static void done_options(struct nvb_plan_options *options)
 {
     nvb_vec_foreach (option, options) {
@@ -36,6 +33,8 @@ void nvb_plan_done(struct nvb_plan *plan)
     nvb_vec_release(&plan->gpus);
     free(plan->cookie.path);
     free(plan->cookie.text);
+    free(plan->graphics_profile.path);
+    free(plan->graphics_profile.text);
     nvb_cdi_edits_done(&plan->edits);
     nvb_strv_done(&plan->cdi_devices);
     nvb_strv_done(&plan->cdi_folders);
@@ -79,17 +78,26 @@ const char *nvb_plan_value(const struct nvb_plan *plan, const char *name)
     return value ? value : nvb_plan_line_value(&plan->defaults, name);
 }
 
-bool nvb_plan_is_on(const struct nvb_plan *plan, const char *name)
+/* What Go's strconv.ParseBool takes for false; anything else is true or the engine's error. */
+static bool is_on(const char *value)
 {
-    /* What Go's strconv.ParseBool takes for false; anything else is true or the engine's error. */
     static const char *const no[] = {"0", "f", "F", "false", "False", "FALSE"};
-    const char *value = nvb_plan_value(plan, name);
     if (!value)
         return false;
     for (size_t i = 0; i < NVB_COUNT(no); i++)
         if (strcmp(value, no[i]) == 0)
             return false;
     return true;
+}
+
+bool nvb_plan_line_is_on(const struct nvb_plan_line *line, const char *name)
+{
+    return is_on(nvb_plan_line_value(line, name));
+}
+
+bool nvb_plan_is_on(const struct nvb_plan *plan, const char *name)
+{
+    return is_on(nvb_plan_value(plan, name));
 }
 
 void nvb_plan_line_add(struct nvb_plan_line *line, const char *name, const char *value)
@@ -102,6 +110,16 @@ void nvb_plan_line_add(struct nvb_plan_line *line, const char *name, const char 
     option->words = 2;
     nvb_strv_addf(&line->words, "--%s", name);
     nvb_strv_add(&line->words, value);
+}
+
+void nvb_plan_line_add_flag(struct nvb_plan_line *line, const char *name)
+{
+    struct nvb_plan_option *option = nvb_vec_add(&line->options);
+    option->row = nvb_option_find(name, strlen(name), NVB_OPTION_ANY);
+    option->name = nvb_strdup(name);
+    option->first = line->words.count;
+    option->words = 1;
+    nvb_strv_addf(&line->words, "--%s", name);
 }
 
 void nvb_plan_line_append(struct nvb_plan_line *line, struct nvb_plan_line *from)
@@ -197,39 +215,4 @@ void nvb_plan_line_drop(struct nvb_plan_line *line, const bool *drop)
     nvb_strv_done(&line->words);
     nvb_vec_release(&line->options); /* what they own has moved */
     *line = kept;
-}
-
-bool nvb_plan_has_spec(const struct nvb_plan *plan)
-{
-    _cleanup_str_ struct nvb_str text = NVB_STR_INIT;
-    if (!plan->spec.path)
-        return true;
-    return nvb_file_read_path(plan->spec.path, plan->spec.len, &text, NULL) == 0 &&
-           text.len == plan->spec.len && memcmp(text.data, plan->spec.text, text.len) == 0;
-}
-
-int nvb_plan_write_spec(const struct nvb_plan *plan, struct nvb_error **err)
-{
-    if (nvb_plan_has_spec(plan))
-        return 0;
-    _cleanup_free_ char *folder = nvb_path_dir(plan->spec.path);
-    if (nvb_file_make_folders(folder, 0700, err) < 0 ||
-        nvb_file_write(plan->spec.path, plan->spec.text, plan->spec.len, 0600, err) < 0) {
-        (void)nvb_error_prefix(err, plan->mode == NVB_PLAN_CDI
-                                        ? "the CDI specification for this start"
-                                        : "the hook's file for this start");
-        return nvb_error_hint(err, "a container without '--rm' needs no such file");
-    }
-    return 0;
-}
-
-int nvb_plan_write_cookie(const struct nvb_plan *plan, struct nvb_error **err)
-{
-    if (!plan->cookie.path || access(plan->cookie.path, F_OK) == 0)
-        return 0;
-    /* The folder is the caller's alone. Inside, whatever user the image has must be able to read.
-     */
-    if (nvb_file_write(plan->cookie.path, plan->cookie.text, plan->cookie.len, 0644, err) == 0)
-        return 0;
-    return nvb_error_prefix(err, "the X11 cookie for this container");
 }

@@ -96,9 +96,10 @@ struct nvb_plan {
     struct nvb_strv hook_folders; /* direct mode with a hook: the engine must read the hooks in
                                      these, the last of which holds ours; empty: there is no hook */
     char *hook_mark; /* the annotation NVB_PLAN_HOOK_MARK's value by which a container gets it */
-    struct nvb_plan_spec spec;          /* to be written before the engine starts: the
-                                           specification, in direct mode the hook's file */
-    struct nvb_plan_spec cookie;        /* so too: what lets it draw on the caller's X server */
+    struct nvb_plan_spec spec;   /* to be written before the engine starts: the
+                                    specification, in direct mode the hook's file */
+    struct nvb_plan_spec cookie; /* so too: what lets it draw on the caller's X server … */
+    struct nvb_plan_spec graphics_profile; /* … and what keeps EGL and Vulkan to its GPUs */
     struct nvb_strv hidden_environment; /* variables of the caller that the engine must not see */
 };
 
@@ -121,6 +122,9 @@ const struct nvb_plan_option *nvb_plan_line_find(const struct nvb_plan_line *lin
                                                  const char *name);
 const char *nvb_plan_line_value(const struct nvb_plan_line *line, const char *name);
 
+/* Whether LINE's last word about the flag NAME turns it on. */
+bool nvb_plan_line_is_on(const struct nvb_plan_line *line, const char *name);
+
 /* Whether the flag NAME is on: the user's last word about it, else the default's, else false. */
 bool nvb_plan_is_on(const struct nvb_plan *plan, const char *name);
 
@@ -129,6 +133,9 @@ const char *nvb_plan_value(const struct nvb_plan *plan, const char *name);
 
 /* Appends the option NAME (of the table, canonical) with VALUE, each a word of its own. */
 void nvb_plan_line_add(struct nvb_plan_line *line, const char *name, const char *value);
+
+/* Appends the flag NAME (of the table, canonical). */
+void nvb_plan_line_add_flag(struct nvb_plan_line *line, const char *name);
 
 /* Appends FROM's words and options, and leaves FROM empty. */
 void nvb_plan_line_append(struct nvb_plan_line *line, struct nvb_plan_line *from);
@@ -140,8 +147,8 @@ void nvb_plan_line_set_value(struct nvb_plan_line *line, size_t index, const cha
  * writes words that held others as well anew. */
 void nvb_plan_line_drop(struct nvb_plan_line *line, const bool *drop);
 
-/* Writes the plan's X11 cookie where it is not there yet; it is named by its content as well.
- * Returns 0 or -1. */
+/* Writes the plan's X11 cookie and graphics profile where they are not there yet; they are named by
+ * their content as well. Returns 0 or -1. */
 int nvb_plan_write_cookie(const struct nvb_plan *plan, struct nvb_error **err);
 
 /*

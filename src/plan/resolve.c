@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cdi/build.h"
+#include "plan/isolate.h"
 #include "plan/state.h"
 
 /*
@@ -54,11 +55,6 @@ static bool is_rootless(const struct nvb_plan_state *s)
 static int check_request(const struct nvb_plan_state *s, struct nvb_error **err)
 {
     const struct nvb_request *request = s->input->request;
-    if (request->isolate == NVB_ISOLATE_STRICT) {
-        (void)nvb_error_make(err, NVB_ERROR_USAGE, 0,
-                             "this version has no isolation beyond '--isolate=device'");
-        return nvb_error_hint(err, "nvbind run --isolate=device …");
-    }
     const struct nvb_plan_defaults *defaults = s->input->defaults;
     if (defaults && defaults->refuses_rootless && is_rootless(s)) {
         (void)nvb_place_fail(&defaults->rootless_place, err,
@@ -189,9 +185,7 @@ static int choose(struct nvb_plan_state *s, struct nvb_error **err)
 static void filter_edits(struct nvb_plan_state *s, struct nvb_cdi_edits *edits)
 {
     const struct nvb_plan_defaults *defaults = s->input->defaults;
-    const enum nvb_request_isolate said = s->input->request->isolate;
-    const bool isolate =
-        said == NVB_ISOLATE_DEVICE || (said == NVB_ISOLATE_UNSAID && defaults && defaults->isolate);
+    const bool isolate = s->isolation != NVB_ISOLATION_NONE;
     s->claimed += nvb_claims_filter(&s->claims, edits);
     if (isolate || (defaults && defaults->restrict_devices))
         nvb_isolate_edits(edits, s->plan->capabilities, isolate);
@@ -207,6 +201,7 @@ static int build_spec(struct nvb_plan_state *s, const char *hook, struct nvb_err
         .kept = nvb_plan_outlives(s->plan),
         .needed = &needed,
         .gpus = &s->gpus,
+        .dri = s->dri,
     };
     /* A container that was given one of eight GPUs sees all in /proc and one node in /dev. */
     nvb_vec_foreach (gpu, &s->plan->gpus)
@@ -216,6 +211,8 @@ static int build_spec(struct nvb_plan_state *s, const char *hook, struct nvb_err
             return nvb_error_hint(err, "nvbind info; without a GPU: nvbind run --gpu none …");
         return -1;
     }
+    if (nvb_isolation_add_profile(s, &s->spec.edits, err) < 0)
+        return -1;
     filter_edits(s, &s->spec.edits);
     nvb_vec_foreach (device, &s->spec.devices)
         filter_edits(s, &device->edits);
@@ -273,13 +270,16 @@ static void drop_default_request(struct nvb_plan_line *line)
     nvb_plan_line_drop(line, drop);
 }
 
-/* The user's own names, where a specification that the engine reads anyway has them. */
+/* The user's own names, where a specification that the engine reads anyway has them. Such a one
+ * knows nothing of isolation. */
 static bool is_left_to_engine(const struct nvb_plan_state *s)
 {
     if (!s->wish.own_cdi || s->wish.own_nodes)
         return false;
     if (wants_nothing(&s->wish))
         return true;
+    if (s->isolation != NVB_ISOLATION_NONE)
+        return false;
     for (size_t i = 0; i < s->claims.cdi.count; i++) {
         const char *name = s->claims.cdi.items[i];
         if (nvb_has_prefix(name, NVB_OWN_KIND) &&
@@ -330,6 +330,7 @@ static int resolve(struct nvb_plan_state *s, struct nvb_error **err)
         nvb_plan_check_access(s->input, plan, s->notes, err) < 0 ||
         nvb_plan_settle_mode(s, err) < 0)
         return -1;
+    nvb_isolation_note_narrowed(s);
     for (size_t i = 0; i < s->choice.foreign.count; i++)
         nvb_strv_add(&plan->cdi_devices, s->choice.foreign.items[i]);
     return 0;
@@ -371,6 +372,8 @@ int nvb_plan_resolve(const struct nvb_plan_input *input, struct nvb_plan *plan,
     adopt_rows(&plan->user, kind);
     nvb_defaults_merge(plan, input->terminal);
     int r = check_request(&s, err);
+    if (r == 0)
+        r = nvb_isolation_decide(&s, err);
     if (r == 0)
         r = resolve(&s, err);
     if (r == 0)

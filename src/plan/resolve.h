@@ -72,6 +72,14 @@ int nvb_wish_read_capabilities(const struct nvb_plan_input *input, const struct 
 /* Whether the engine talks to another machine, or to a service that may be on one. */
 bool nvb_plan_is_remote(const struct nvb_plan *plan, char *const *environment);
 
+/*
+ * The caller's private folder for files that are mounted into containers: the one of the session,
+ * or, for a container that OUTLIVES it, one that is still there after a reboot. Returns 0 with an
+ * owned path, 1 where there is none, or -1.
+ */
+int nvb_plan_find_files_folder(const struct nvb_user *user, bool outlives, char **ret,
+                               struct nvb_error **err);
+
 /* Whether the container must start again without nvbind. */
 bool nvb_plan_outlives(const struct nvb_plan *plan);
 
@@ -85,9 +93,5 @@ void nvb_system_spec_folders(const struct nvb_engine *engine, struct nvb_strv *r
 /* Fails where the caller may not use one of the nodes that the plan brings along. */
 int nvb_plan_check_access(const struct nvb_plan_input *input, const struct nvb_plan *plan,
                           struct nvb_notes *notes, struct nvb_error **err);
-
-/* Takes out of EDITS what isolation leaves out: nodes that reach past the chosen GPUs, and SOCKETS
- * of the driver's services. */
-void nvb_isolate_edits(struct nvb_cdi_edits *edits, unsigned capabilities, bool sockets);
 
 #endif

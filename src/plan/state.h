@@ -11,6 +11,12 @@
 #define NVB_OWN_KIND "nvidia.com/gpu="
 #define NVB_VISIBLE  "NVIDIA_VISIBLE_DEVICES"
 
+enum nvb_isolation {
+    NVB_ISOLATION_NONE,
+    NVB_ISOLATION_DEVICE, /* nothing of the GPUs that were not chosen */
+    NVB_ISOLATION_STRICT, /* and little of the machine */
+};
+
 struct nvb_plan_state {
     const struct nvb_plan_input *input;
     struct nvb_plan *plan;
@@ -24,7 +30,9 @@ struct nvb_plan_state {
     struct nvb_cdi_spec spec;
     char *runtime;      /* the caller's private folder; NULL: no specification of his own */
     char *hook_runtime; /* the same, for a hook without CDI; NULL: none without CDI */
-    size_t claimed;     /* edits that the user's words bring already */
+    enum nvb_isolation isolation;
+    bool dri;       /* the chosen GPUs' card and render nodes, whatever the capabilities */
+    size_t claimed; /* edits that the user's words bring already */
 };
 
 /* How Podman reads lists depends on its version; Docker never has another way: 0. */

@@ -289,7 +289,7 @@ run --rm img true " ]
     fails "--gpus: 'some' is not a number of GPUs" "" sim run --gpus some img
     fails "NVIDIA_VISIBLE_DEVICES=x: 'x' is not a GPU" "" sim run -e NVIDIA_VISIBLE_DEVICES=x img
     fails "there is no profile 'gamin'" "" sim run --profile gamin img
-    fails "no isolation beyond" "--isolate=device" sim run --isolate=strict img
+    fails "every device of the host" "leave one" sim run --isolate=strict --privileged img
     fails "exclude each other" "" sim run --cdi --no-cdi img
     fails "--cdi: Podman 4.3.1 takes no folder" "" sim run --rm --cdi --gpu 0 img
     fails "leaves the caller no GPU" "--gpu none" env CUDA_VISIBLE_DEVICES=-1 \

@@ -1,0 +1,66 @@
+/* The files that a plan needs beside the engine's command line. */
+
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/path.h"
+#include "base/trust.h"
+#include "plan/plan.h"
+#include "plan/resolve.h"
+
+bool nvb_plan_has_spec(const struct nvb_plan *plan)
+{
+    _cleanup_str_ struct nvb_str text = NVB_STR_INIT;
+    if (!plan->spec.path)
+        return true;
+    return nvb_file_read_path(plan->spec.path, plan->spec.len, &text, NULL) == 0 &&
+           text.len == plan->spec.len && memcmp(text.data, plan->spec.text, text.len) == 0;
+}
+
+int nvb_plan_write_spec(const struct nvb_plan *plan, struct nvb_error **err)
+{
+    if (nvb_plan_has_spec(plan))
+        return 0;
+    _cleanup_free_ char *folder = nvb_path_dir(plan->spec.path);
+    if (nvb_file_make_folders(folder, 0700, err) < 0 ||
+        nvb_file_write(plan->spec.path, plan->spec.text, plan->spec.len, 0600, err) < 0) {
+        (void)nvb_error_prefix(err, plan->mode == NVB_PLAN_CDI
+                                        ? "the CDI specification for this start"
+                                        : "the hook's file for this start");
+        return nvb_error_hint(err, "a container without '--rm' needs no such file");
+    }
+    return 0;
+}
+
+/* The folder is the caller's alone. Inside, whatever user the image has must be able to read. */
+static int write_for_all(const struct nvb_plan_spec *file, const char *what, struct nvb_error **err)
+{
+    if (!file->path || access(file->path, F_OK) == 0)
+        return 0;
+    _cleanup_free_ char *folder = nvb_path_dir(file->path);
+    if (nvb_file_make_folders(folder, 0700, err) == 0 &&
+        nvb_trust_check_path(folder, geteuid(), err) == 0 &&
+        nvb_file_write(file->path, file->text, file->len, 0644, err) == 0)
+        return 0;
+    return nvb_error_prefix(err, "%s", what);
+}
+
+int nvb_plan_write_cookie(const struct nvb_plan *plan, struct nvb_error **err)
+{
+    if (write_for_all(&plan->cookie, "the X11 cookie for this container", err) < 0)
+        return -1;
+    return write_for_all(&plan->graphics_profile, "the application profile for this container",
+                         err);
+}
+
+int nvb_plan_find_files_folder(const struct nvb_user *user, bool outlives, char **ret,
+                               struct nvb_error **err)
+{
+    if (!outlives)
+        return nvb_trust_runtime_folder(user->runtime_dir, ret, err);
+    if (!user->kept)
+        return 1;
+    *ret = nvb_strdup(user->kept);
+    return 0;
+}
