@@ -79,7 +79,7 @@ static int take_version(struct nvb_engine *engine, const char *answer)
 static int find_version(struct nvb_engine *engine, char *const *environment, struct nvb_error **err)
 {
     _cleanup_str_ struct nvb_str answer = NVB_STR_INIT;
-    if (nvb_engine_cache_read(engine->cache, engine->path, "version", &answer) == 0 &&
+    if (nvb_engine_cache_read(engine->cache, engine->path, "version", "", &answer) == 0 &&
         take_version(engine, answer.data) == 0)
         return 0;
     nvb_str_truncate(&answer, 0);
@@ -90,7 +90,7 @@ static int find_version(struct nvb_engine *engine, char *const *environment, str
     if (take_version(engine, answer.data) < 0)
         return nvb_error_make(err, NVB_ERROR_ENGINE, 0, "'%s --version' says '%s', no version",
                               engine->path, answer.data);
-    nvb_engine_cache_write(engine->cache, engine->path, "version", answer.data);
+    nvb_engine_cache_write(engine->cache, engine->path, "version", "", answer.data);
     return 0;
 }
 
@@ -220,14 +220,14 @@ int nvb_engine_find_option(const struct nvb_engine *engine, const char *verb, co
     /* What stands for "no letter" in the list below is no letter itself. */
     if (short_name && name[0] == '-')
         return 1;
-    if (nvb_engine_cache_read(engine->cache, engine->path, verb, &options) != 0) {
+    if (nvb_engine_cache_read(engine->cache, engine->path, verb, "", &options) != 0) {
         _cleanup_str_ struct nvb_str help = NVB_STR_INIT;
         _cleanup_free_ char *verb_copy = nvb_strdup(verb);
         char *words[] = {engine->path, verb_copy, "--help", NULL};
         if (ask(engine->path, words, environment, &help, err) < 0)
             return -1;
         read_help(help.data, &options);
-        nvb_engine_cache_write(engine->cache, engine->path, verb, options.data);
+        nvb_engine_cache_write(engine->cache, engine->path, verb, "", options.data);
     }
     return look_up(options.data, name, len, short_name, ret_takes_value);
 }

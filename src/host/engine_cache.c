@@ -12,16 +12,31 @@
 #define HEADER     "nvbind engine 1\n"
 #define MAX_ANSWER (256u * 1024)
 
+static void add_identity(const char *path, const struct stat *st, struct nvb_str *ret)
+{
+    nvb_str_addf(ret, "%s\n%llu %llu %lld %lld.%09ld %lld.%09ld\n", path,
+                 (unsigned long long)st->st_dev, (unsigned long long)st->st_ino,
+                 (long long)st->st_size, (long long)st->st_mtim.tv_sec, st->st_mtim.tv_nsec,
+                 (long long)st->st_ctim.tv_sec, st->st_ctim.tv_nsec);
+}
+
 int nvb_engine_cache_identify(const char *program, struct nvb_str *ret)
 {
     struct stat st;
     if (strchr(program, '\n') || stat(program, &st) < 0)
         return -1;
-    nvb_str_addf(ret, "%s%s\n%llu %llu %lld %lld.%09ld %lld.%09ld\n", HEADER, program,
-                 (unsigned long long)st.st_dev, (unsigned long long)st.st_ino,
-                 (long long)st.st_size, (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec,
-                 (long long)st.st_ctim.tv_sec, st.st_ctim.tv_nsec);
+    nvb_str_add(ret, HEADER);
+    add_identity(program, &st, ret);
     return 0;
+}
+
+void nvb_engine_cache_identify_file(const char *path, struct nvb_str *ret)
+{
+    struct stat st;
+    if (stat(path, &st) < 0)
+        nvb_str_addf(ret, "%s\n-\n", path);
+    else
+        add_identity(path, &st, ret);
 }
 
 static char *name_file(const char *folder, const char *program, const char *question)
@@ -31,12 +46,13 @@ static char *name_file(const char *folder, const char *program, const char *ques
 }
 
 int nvb_engine_cache_read(const char *folder, const char *program, const char *question,
-                          struct nvb_str *ret)
+                          const char *more, struct nvb_str *ret)
 {
     _cleanup_str_ struct nvb_str identity = NVB_STR_INIT;
     _cleanup_str_ struct nvb_str text = NVB_STR_INIT;
     if (!folder || nvb_engine_cache_identify(program, &identity) < 0)
         return 1;
+    nvb_str_add(&identity, more);
     _cleanup_free_ char *path = name_file(folder, program, question);
     /* The answers decide what is executed and how: whoever could write the file could change it. */
     if (access(path, R_OK) < 0 || nvb_trust_check_path(path, geteuid(), NULL) < 0 ||
@@ -66,12 +82,13 @@ static bool is_own_place(const char *folder)
 }
 
 void nvb_engine_cache_write(const char *folder, const char *program, const char *question,
-                            const char *answer)
+                            const char *more, const char *answer)
 {
     _cleanup_str_ struct nvb_str text = NVB_STR_INIT;
     if (!folder || nvb_engine_cache_identify(program, &text) < 0 || !is_own_place(folder) ||
         nvb_file_make_folders(folder, 0700, NULL) < 0)
         return;
+    nvb_str_add(&text, more);
     nvb_str_add(&text, answer);
     _cleanup_free_ char *path = name_file(folder, program, question);
     (void)nvb_file_write(path, text.data, text.len, 0600, NULL);

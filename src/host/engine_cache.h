@@ -15,19 +15,24 @@
  */
 int nvb_engine_cache_identify(const char *program, struct nvb_str *ret);
 
-/*
- * Reads the answer to QUESTION ("version", "run") that PROGRAM gave, into *ret. FOLDER may be NULL.
- * Returns 0, or 1 when there is no answer that can be trusted: none is kept, it is another
- * program's, others could have written it.
- */
-int nvb_engine_cache_read(const char *folder, const char *program, const char *question,
-                          struct nvb_str *ret);
+/* Appends what stat(2) says of any file PATH, in the same way; one that is not there has an identity
+ * too. */
+void nvb_engine_cache_identify_file(const char *path, struct nvb_str *ret);
 
 /*
- * Keeps ANSWER. Best effort: a folder that cannot be written, or that lies where others can write
+ * Reads the answer to QUESTION ("version", "run") that PROGRAM gave, into *ret. FOLDER may be NULL.
+ * MORE is what else the answer depends on, as text; "" where that is nothing.
+ * Returns 0, or 1 when there is no answer that can be trusted: none is kept, it is another
+ * program's or was given under other circumstances, others could have written it.
+ */
+int nvb_engine_cache_read(const char *folder, const char *program, const char *question,
+                          const char *more, struct nvb_str *ret);
+
+/*
+ * Keeps ANSWER, which depends on MORE. Best effort: a folder that cannot be written, or that lies where others can write
  * or another user's files are (root with a user's HOME), is left alone and nothing is kept.
  */
 void nvb_engine_cache_write(const char *folder, const char *program, const char *question,
-                            const char *answer);
+                            const char *more, const char *answer);
 
 #endif

@@ -9,91 +9,17 @@
  * the driver goes in without a hook.
  */
 
-#include <dirent.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/file.h"
 #include "base/path.h"
 #include "base/trust.h"
 #include "data/json.h"
+#include "host/containers_conf.h"
 #include "plan/state.h"
 
 /* Podman's only one: 4.3 to 5.8 say so in their help. Others are named by containers.conf. */
 #define DEFAULT_FOLDER "/usr/share/containers/oci/hooks.d"
-#define MAX_CONF       (1u << 20)
-#define SCAN_DEPTH     3 /* containers, containers.rootless.conf.d, a user's number */
-
-/* ---- containers.conf ---- */
-
-/* Whether a line that is no comment speaks of hooks_dir, however it is spelled around that. What
- * cannot be read may. */
-static bool file_names_folders(const char *path)
-{
-    static const char key[] = "hooks_dir";
-    _cleanup_str_ struct nvb_str text = NVB_STR_INIT;
-    int r = nvb_file_read_path(path, MAX_CONF, &text, NULL);
-    if (r != 0)
-        return r < 0;
-    const char *end = text.data + text.len;
-    for (const char *p = text.data; p < end; p += strlen(key)) {
-        p = memmem(p, (size_t)(end - p), key, strlen(key));
-        if (!p)
-            return false;
-        const char *line = memrchr(text.data, '\n', (size_t)(p - text.data));
-        line = line ? line + 1 : text.data;
-        line += strspn(line, " \t");
-        if (*line != '#')
-            return true;
-    }
-    return false;
-}
-
-/* The files of FOLDER whose names begin with PREFIX, and those in such folders: containers.conf,
- * containers.conf.d and what later versions have beside them. Returns the first one's path. */
-static char *find_in_folder(const char *folder, const char *prefix, int depth)
-{
-    DIR *dir = opendir(folder);
-    const struct dirent *entry;
-    char *found = NULL;
-    if (!dir)
-        return NULL;
-    while (!found && (entry = readdir(dir))) {
-        if (entry->d_name[0] == '.' || !nvb_has_prefix(entry->d_name, prefix))
-            continue;
-        _cleanup_free_ char *path = nvb_strdupf("%s/%s", folder, entry->d_name);
-        if (nvb_has_suffix(path, ".conf"))
-            found = file_names_folders(path) ? TAKE_PTR(path) : NULL;
-        else if (depth > 1 && entry->d_type != DT_REG)
-            found = find_in_folder(path, "", depth - 1);
-    }
-    (void)closedir(dir);
-    return found;
-}
-
-/* A file of Podman's configuration that names folders of hooks, owned, or NULL. */
-static char *find_configured(const struct nvb_plan_input *input)
-{
-    static const char *const variables[] = {"CONTAINERS_CONF", "CONTAINERS_CONF_OVERRIDE"};
-    const char *config = nvb_environment_get(input->environment, "XDG_CONFIG_HOME");
-    _cleanup_free_ char *own = NULL;
-    if (config && config[0] == '/')
-        own = nvb_strdupf("%s/containers", config);
-    else if (input->user->home)
-        own = nvb_strdupf("%s/.config/containers", input->user->home);
-    const char *const folders[] = {"/usr/share/containers", "/etc/containers", own};
-    for (size_t i = 0; i < NVB_COUNT(variables); i++) {
-        const char *path = nvb_environment_get(input->environment, variables[i]);
-        if (path && path[0] != '\0' && file_names_folders(path))
-            return nvb_strdup(path);
-    }
-    for (size_t i = 0; i < NVB_COUNT(folders); i++) {
-        char *found = folders[i] ? find_in_folder(folders[i], "containers.", SCAN_DEPTH) : NULL;
-        if (found)
-            return found;
-    }
-    return NULL;
-}
 
 /* ---- whether it may be used ---- */
 
@@ -138,7 +64,8 @@ void nvb_plan_find_hook_folder(struct nvb_plan_state *s)
     if (r != 0 || strpbrk(folder, ",\"\n"))
         return;
     if (!names_own_folders(s->plan)) {
-        _cleanup_free_ char *configured = find_configured(input);
+        _cleanup_free_ char *configured =
+            nvb_containers_conf_find(input->environment, input->user, "hooks_dir");
         if (configured) {
             nvb_notes_add(s->notes, NVB_NOTE_INFO,
                           "nvbind-hook is not used: '%s' names folders of hooks, which must stay",

@@ -235,12 +235,12 @@ static void test_cache(void **state)
     _cleanup_str_ struct nvb_str answer = NVB_STR_INIT;
     assert_int_equal(nvb_file_write(program, "one", 3, 0755, NULL), 0);
 
-    assert_int_equal(nvb_engine_cache_read(cache, program, "version", &answer), 1);
-    assert_int_equal(nvb_engine_cache_read(NULL, program, "version", &answer), 1);
-    nvb_engine_cache_write(cache, program, "version", "podman version 4.3.1");
-    assert_int_equal(nvb_engine_cache_read(cache, program, "version", &answer), 0);
+    assert_int_equal(nvb_engine_cache_read(cache, program, "version", "", &answer), 1);
+    assert_int_equal(nvb_engine_cache_read(NULL, program, "version", "", &answer), 1);
+    nvb_engine_cache_write(cache, program, "version", "", "podman version 4.3.1");
+    assert_int_equal(nvb_engine_cache_read(cache, program, "version", "", &answer), 0);
     assert_string_equal(answer.data, "podman version 4.3.1");
-    assert_int_equal(nvb_engine_cache_read(cache, program, "run", &answer), 1);
+    assert_int_equal(nvb_engine_cache_read(cache, program, "run", "", &answer), 1);
 
     struct stat st;
     assert_int_equal(stat(cache, &st), 0);
@@ -248,20 +248,20 @@ static void test_cache(void **state)
 
     /* Others could have written it. */
     assert_int_equal(chmod(cache, 0770), 0);
-    assert_int_equal(nvb_engine_cache_read(cache, program, "version", &answer), 1);
+    assert_int_equal(nvb_engine_cache_read(cache, program, "version", "", &answer), 1);
     assert_int_equal(chmod(cache, 0700), 0);
     /* Another program of that name. */
     assert_int_equal(unlink(program), 0);
-    assert_int_equal(nvb_engine_cache_read(cache, program, "version", &answer), 1);
+    assert_int_equal(nvb_engine_cache_read(cache, program, "version", "", &answer), 1);
     assert_int_equal(nvb_file_write(program, "two", 3, 0755, NULL), 0);
-    assert_int_equal(nvb_engine_cache_read(cache, program, "version", &answer), 1);
+    assert_int_equal(nvb_engine_cache_read(cache, program, "version", "", &answer), 1);
 
     /* Where others can write, nothing is kept at all. */
     _cleanup_free_ char *open_folder = nvb_strdupf("%s/open", folder);
     _cleanup_free_ char *below = nvb_strdupf("%s/open/cache", folder);
     assert_int_equal(mkdir(open_folder, 0777), 0);
     assert_int_equal(chmod(open_folder, 0777), 0);
-    nvb_engine_cache_write(below, program, "version", "x");
+    nvb_engine_cache_write(below, program, "version", "", "x");
     assert_int_equal(access(below, F_OK), -1);
 
     _cleanup_free_ char *remove = nvb_strdupf("rm -rf '%s'", folder);
