@@ -10,6 +10,7 @@
 #include "plan/configure.h"
 #include "plan/profile.h"
 #include "plan/resolve.h"
+#include "plan/service.h"
 
 extern char **environ;
 
@@ -17,6 +18,8 @@ void nvb_cli_planning_done(struct nvb_cli_planning *s)
 {
     nvb_user_done(&s->user);
     nvb_engine_done(&s->engine);
+    nvb_endpoint_done(&s->endpoint);
+    nvb_engine_facts_done(&s->facts);
     nvb_config_done(&s->config);
     nvb_notes_done(&s->notes);
 }
@@ -68,13 +71,25 @@ int nvb_cli_ask_engine(void *data, const struct nvb_request *request, const char
                                   ret_takes_value, err);
 }
 
+/* What makes the containers decides how they get their GPUs. Podman itself is known by its version;
+ * a service is asked. That it does not answer is for the engine to say, when it is started. */
+static void ask_service(struct nvb_cli_planning *s, const struct nvb_plan *plan)
+{
+    _cleanup_error_ struct nvb_error *err = NULL;
+    nvb_plan_find_endpoint(plan, &s->engine, environ, &s->user, &s->endpoint);
+    if (s->endpoint.kind == NVB_ENDPOINT_LOCAL &&
+        nvb_engine_probe(&s->engine, &s->endpoint, environ, &s->user, &s->facts, &err) < 0)
+        nvb_notes_add(&s->notes, NVB_NOTE_INFO, "%s", err->message);
+}
+
 int nvb_cli_plan(struct nvb_cli_planning *s, struct nvb_request *request, struct nvb_plan *plan,
                  struct nvb_exec *exec, struct nvb_error **err)
 {
     _cleanup_plan_defaults_ struct nvb_plan_defaults defaults = {0};
-    const struct nvb_plan_input input = {
+    struct nvb_plan_input input = {
         .request = request,
         .engine = &s->engine,
+        .endpoint = &s->endpoint,
         .user = &s->user,
         .host = &s->cli->host,
         .environment = environ,
@@ -83,6 +98,8 @@ int nvb_cli_plan(struct nvb_cli_planning *s, struct nvb_request *request, struct
     };
     if (load_config(s, err) < 0 || find_engine(s, request, err) < 0)
         return -1;
+    ask_service(s, plan);
+    input.facts = s->facts.version ? &s->facts : NULL;
     const bool rootless = s->user.uid != 0 && s->engine.kind == NVB_ENGINE_PODMAN;
     struct nvb_plan_profiles profiles = {
         .words = request->profile,

@@ -7,6 +7,8 @@
 #include "cli/cli.h"
 #include "config/config.h"
 #include "engine/exec.h"
+#include "host/endpoint.h"
+#include "host/engine_facts.h"
 #include "host/user.h"
 #include "plan/parse.h"
 #include "plan/plan.h"
@@ -18,7 +20,10 @@ struct nvb_cli_planning {
     const struct nvb_cli *cli;
     const char *verb;
     struct nvb_user user;
-    struct nvb_engine engine; /* path is NULL until it is found */
+    struct nvb_engine engine;      /* path is NULL until it is found */
+    struct nvb_endpoint endpoint;  /* where it makes containers */
+    struct nvb_engine_facts facts; /* what it says of itself; version is NULL where it was not asked
+                                      or gave no answer */
     struct nvb_config config;
     bool has_config;
     struct nvb_notes notes; /* for nvb_cli_print_notes(), also after a failure */

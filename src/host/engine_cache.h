@@ -15,8 +15,8 @@
  */
 int nvb_engine_cache_identify(const char *program, struct nvb_str *ret);
 
-/* Appends what stat(2) says of any file PATH, in the same way; one that is not there has an identity
- * too. */
+/* Appends what stat(2) says of any file PATH, in the same way; one that is not there has an
+ * identity too. */
 void nvb_engine_cache_identify_file(const char *path, struct nvb_str *ret);
 
 /*
@@ -29,8 +29,9 @@ int nvb_engine_cache_read(const char *folder, const char *program, const char *q
                           const char *more, struct nvb_str *ret);
 
 /*
- * Keeps ANSWER, which depends on MORE. Best effort: a folder that cannot be written, or that lies where others can write
- * or another user's files are (root with a user's HOME), is left alone and nothing is kept.
+ * Keeps ANSWER, which depends on MORE. Best effort: a folder that cannot be written, or that lies
+ * where others can write or another user's files are (root with a user's HOME), is left alone and
+ * nothing is kept.
  */
 void nvb_engine_cache_write(const char *folder, const char *program, const char *question,
                             const char *more, const char *answer);

@@ -23,8 +23,10 @@ int nvb_plan_write_spec(const struct nvb_plan *plan, struct nvb_error **err)
     if (nvb_plan_has_spec(plan))
         return 0;
     _cleanup_free_ char *folder = nvb_path_dir(plan->spec.path);
-    if (nvb_file_make_folders(folder, 0700, err) < 0 ||
-        nvb_file_write(plan->spec.path, plan->spec.text, plan->spec.len, 0600, err) < 0) {
+    const bool open = plan->spec.is_public;
+    if (nvb_file_make_folders(folder, open ? 0755 : 0700, err) < 0 ||
+        nvb_file_write(plan->spec.path, plan->spec.text, plan->spec.len, open ? 0644 : 0600, err) <
+            0) {
         (void)nvb_error_prefix(err, plan->mode == NVB_PLAN_CDI
                                         ? "the CDI specification for this start"
                                         : "the hook's file for this start");

@@ -54,8 +54,8 @@ void nvb_plan_find_hook_folder(struct nvb_plan_state *s)
     _cleanup_error_ struct nvb_error *err = NULL;
     _cleanup_free_ char *folder = NULL;
     if (input->engine->kind != NVB_ENGINE_PODMAN || input->request->cdi == NVB_CDI_INSIST ||
-        nvb_plan_is_remote(s->plan, input->environment) || nvb_plan_outlives(s->plan) ||
-        !is_usual(s->plan) || has_own_mark(s->plan))
+        nvb_plan_is_by_service(input) || nvb_plan_outlives(s->plan) || !is_usual(s->plan) ||
+        has_own_mark(s->plan))
         return;
     int r = nvb_trust_runtime_folder(input->user->runtime_dir, &folder, &err);
     if (r < 0)

@@ -8,6 +8,7 @@
 #include "cdi/codec.h"
 #include "cdi/hook.h"
 #include "cdi/validate.h"
+#include "plan/service.h"
 #include "plan/state.h"
 
 static void name_devices(struct nvb_plan_state *s)
@@ -24,8 +25,7 @@ static void name_devices(struct nvb_plan_state *s)
         nvb_strv_addf(names, NVB_OWN_KIND "%u", gpu->index);
 }
 
-/* Takes the user's own names of our devices out: what they mean is laid in directly. */
-static void drop_own_names(struct nvb_plan_line *line)
+void nvb_plan_drop_own_names(struct nvb_plan_line *line)
 {
     _cleanup_free_ bool *drop = nvb_calloc(line->options.count + 1, sizeof(*drop));
     for (size_t i = 0; i < line->options.count; i++) {
@@ -48,8 +48,8 @@ static int use_direct(struct nvb_plan_state *s, struct nvb_error **err)
         return -1;
     if (!s->wish.own_cdi)
         return 0;
-    drop_own_names(&s->plan->user);
-    drop_own_names(&s->plan->defaults);
+    nvb_plan_drop_own_names(&s->plan->user);
+    nvb_plan_drop_own_names(&s->plan->defaults);
     nvb_notes_add(s->notes, NVB_NOTE_INFO,
                   "no CDI specification that this engine reads has '" NVB_OWN_KIND
                   "%s': its devices and files are passed directly",
@@ -72,7 +72,7 @@ static int use_folder(struct nvb_plan_state *s, struct nvb_error **err)
     plan->spec.len = text.len;
     plan->spec.text = nvb_str_steal(&text);
     /* The option replaces the folders that the engine reads by itself, so those go first. */
-    nvb_system_spec_folders(s->input->engine, &plan->cdi_folders);
+    nvb_system_spec_folders(s->input, &plan->cdi_folders);
     nvb_strv_add(&plan->cdi_folders, folder);
     name_devices(s);
     return 0;
@@ -83,13 +83,14 @@ static int use_folder(struct nvb_plan_state *s, struct nvb_error **err)
 static bool is_in_system(const struct nvb_plan_state *s)
 {
     /* Nor does it know of isolation. */
-    if (s->isolation != NVB_ISOLATION_NONE || s->input->host->host_root || s->input->host->driver_root || s->input->host->dev_root)
+    if (s->isolation != NVB_ISOLATION_NONE || s->input->host->host_root ||
+        s->input->host->driver_root || s->input->host->dev_root)
         return false;
     if (s->choice.all)
-        return nvb_system_spec_has(s->input->engine, "all");
+        return nvb_system_spec_has(s->input, "all");
     nvb_vec_foreach (gpu, &s->plan->gpus) {
         _cleanup_free_ char *name = nvb_strdupf("%u", gpu->index);
-        if (!nvb_system_spec_has(s->input->engine, name))
+        if (!nvb_system_spec_has(s->input, name))
             return false;
     }
     return s->plan->gpus.count > 0;
@@ -124,7 +125,7 @@ static bool may_use_folder(const struct nvb_plan_state *s)
 {
     const struct nvb_engine *engine = s->input->engine;
     return engine->kind == NVB_ENGINE_PODMAN && engine->version >= 505 &&
-           !nvb_plan_is_remote(s->plan, s->input->environment);
+           !nvb_plan_is_by_service(s->input);
 }
 
 /* What a container that starts again without nvbind will need. */
@@ -224,6 +225,8 @@ int nvb_plan_settle_mode(struct nvb_plan_state *s, struct nvb_error **err)
     int r = 0;
     if (s->runtime)
         r = use_folder(s, err);
+    else if (s->service_folder)
+        r = nvb_plan_use_service_folder(s, err);
     else if (s->input->request->cdi == NVB_CDI_INSIST)
         r = insist_on_cdi(s, err);
     else

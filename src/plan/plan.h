@@ -68,8 +68,9 @@ struct nvb_plan_gpus NVB_VEC(struct nvb_plan_gpu);
 
 /* A file that the engine must find when the plan is carried out. */
 struct nvb_plan_spec {
-    char *path; /* owned; NULL: none is needed */
-    char *text; /* owned */
+    char *path;     /* owned; NULL: none is needed */
+    bool is_public; /* in a folder of the system's, for a service to read */
+    char *text;     /* owned */
     size_t len;
 };
 

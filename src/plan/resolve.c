@@ -4,6 +4,7 @@
 
 #include "cdi/build.h"
 #include "plan/isolate.h"
+#include "plan/service.h"
 #include "plan/state.h"
 
 /*
@@ -25,6 +26,7 @@ static void done_state(struct nvb_plan_state *s)
     nvb_claims_done(&s->claims);
     nvb_cdi_spec_done(&s->spec);
     free(s->runtime);
+    free(s->service_folder);
     free(s->hook_runtime);
 }
 
@@ -45,7 +47,9 @@ static void adopt_rows(struct nvb_plan_line *line, unsigned engine)
 static bool is_rootless(const struct nvb_plan_state *s)
 {
     const char *docker_host = nvb_environment_get(s->input->environment, "DOCKER_HOST");
-    if (s->input->user->uid == 0 || nvb_plan_is_remote(s->plan, s->input->environment))
+    if (s->input->facts && !nvb_plan_is_remote(s->input))
+        return s->input->facts->rootless;
+    if (s->input->user->uid == 0 || nvb_plan_is_remote(s->input))
         return false;
     /* Docker's own service is root's, unless the caller names his own. */
     return s->input->engine->kind == NVB_ENGINE_PODMAN ||
@@ -238,8 +242,10 @@ static int lay_in(struct nvb_plan_state *s, struct nvb_error **err)
     _cleanup_free_ char *hook = NULL;
     if (nvb_plan_find_runtime(s, err) < 0)
         return -1;
+    if (nvb_plan_find_service_folder(s, err) < 0)
+        return -1;
     nvb_plan_find_hook_folder(s);
-    if (s->runtime || s->hook_runtime)
+    if (s->runtime || s->service_folder || s->hook_runtime)
         hook = nvb_plan_find_hook(s);
     if (build_spec(s, hook, err) < 0 || fill_edits(s, err) < 0)
         return -1;
@@ -283,19 +289,10 @@ static bool is_left_to_engine(const struct nvb_plan_state *s)
     for (size_t i = 0; i < s->claims.cdi.count; i++) {
         const char *name = s->claims.cdi.items[i];
         if (nvb_has_prefix(name, NVB_OWN_KIND) &&
-            !nvb_system_spec_has(s->input->engine, name + strlen(NVB_OWN_KIND)))
+            !nvb_system_spec_has(s->input, name + strlen(NVB_OWN_KIND)))
             return false;
     }
     return s->input->request->cdi != NVB_CDI_REFUSE && !s->input->host->host_root;
-}
-
-static int fail_remote(struct nvb_error **err)
-{
-    (void)nvb_error_make(err, NVB_ERROR_USAGE, 0,
-                         "the engine's service is on another machine, whose GPUs are not known "
-                         "here");
-    return nvb_error_hint(err, "nvbind run --gpu none --device nvidia.com/gpu=all …, with a CDI "
-                               "specification there");
 }
 
 static int resolve(struct nvb_plan_state *s, struct nvb_error **err)
@@ -324,8 +321,8 @@ static int resolve(struct nvb_plan_state *s, struct nvb_error **err)
         plan->mode = NVB_PLAN_CDI;
         return 0;
     }
-    if (nvb_plan_is_remote(plan, s->input->environment))
-        return fail_remote(err);
+    if (nvb_plan_is_remote(s->input))
+        return nvb_plan_leave_to_remote(s, err);
     if (choose(s, err) < 0 || lay_in(s, err) < 0 ||
         nvb_plan_check_access(s->input, plan, s->notes, err) < 0 ||
         nvb_plan_settle_mode(s, err) < 0)

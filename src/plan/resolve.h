@@ -3,6 +3,8 @@
 
 /* From a request and a host to a plan. */
 
+#include "host/endpoint.h"
+#include "host/engine_facts.h"
 #include "host/host.h"
 #include "host/user.h"
 #include "plan/configure.h"
@@ -14,6 +16,8 @@
 struct nvb_plan_input {
     const struct nvb_request *request;
     const struct nvb_engine *engine;
+    const struct nvb_endpoint *endpoint;  /* where it makes containers; NULL: here */
+    const struct nvb_engine_facts *facts; /* what it says of itself; NULL: not asked, no answer */
     const struct nvb_user *user;
     const struct nvb_host_options *host;
     char *const *environment; /* the caller's */
@@ -69,8 +73,11 @@ int nvb_wish_read(const struct nvb_plan_input *input, const struct nvb_plan *pla
 int nvb_wish_read_capabilities(const struct nvb_plan_input *input, const struct nvb_plan *plan,
                                const struct nvb_wish *wish, unsigned *ret, struct nvb_error **err);
 
-/* Whether the engine talks to another machine, or to a service that may be on one. */
-bool nvb_plan_is_remote(const struct nvb_plan *plan, char *const *environment);
+/* Whether the engine's containers may be made on another machine. */
+bool nvb_plan_is_remote(const struct nvb_plan_input *input);
+
+/* Whether a service makes them, here or elsewhere: it knows nothing of the caller's folders. */
+bool nvb_plan_is_by_service(const struct nvb_plan_input *input);
 
 /*
  * The caller's private folder for files that are mounted into containers: the one of the session,
@@ -83,12 +90,12 @@ int nvb_plan_find_files_folder(const struct nvb_user *user, bool outlives, char 
 /* Whether the container must start again without nvbind. */
 bool nvb_plan_outlives(const struct nvb_plan *plan);
 
-/* Whether a file in the folders that this engine reads by itself has the device NAME of our kind.
- */
-bool nvb_system_spec_has(const struct nvb_engine *engine, const char *name);
+/* Whether a file in the folders that the input's engine reads by itself has the device NAME of our
+ * kind. */
+bool nvb_system_spec_has(const struct nvb_plan_input *input, const char *name);
 
-/* The folders that this engine reads by itself, as far as they are there. */
-void nvb_system_spec_folders(const struct nvb_engine *engine, struct nvb_strv *ret);
+/* The folders that the input's engine reads by itself, as far as they are there. */
+void nvb_system_spec_folders(const struct nvb_plan_input *input, struct nvb_strv *ret);
 
 /* Fails where the caller may not use one of the nodes that the plan brings along. */
 int nvb_plan_check_access(const struct nvb_plan_input *input, const struct nvb_plan *plan,

@@ -28,8 +28,9 @@ struct nvb_plan_state {
     struct nvb_choice choice;
     struct nvb_claims claims;
     struct nvb_cdi_spec spec;
-    char *runtime;      /* the caller's private folder; NULL: no specification of his own */
-    char *hook_runtime; /* the same, for a hook without CDI; NULL: none without CDI */
+    char *runtime;        /* the caller's private folder; NULL: no specification of his own */
+    char *service_folder; /* where a service reads the specification from; NULL: nowhere */
+    char *hook_runtime;   /* the same as runtime, for a hook without CDI; NULL: none without CDI */
     enum nvb_isolation isolation;
     bool dri;       /* the chosen GPUs' card and render nodes, whatever the capabilities */
     size_t claimed; /* edits that the user's words bring already */
@@ -64,6 +65,9 @@ char *nvb_plan_find_hook(const struct nvb_plan_state *s);
 
 /* Whether what was built shows that it has to be passed directly after all. */
 bool nvb_plan_must_be_direct(const struct nvb_plan_state *s);
+
+/* Takes the user's own names of our devices out: what they mean is laid in otherwise. */
+void nvb_plan_drop_own_names(struct nvb_plan_line *line);
 
 /* Decides between CDI and direct, and fills in what that takes. Returns 0 or -1. */
 int nvb_plan_settle_mode(struct nvb_plan_state *s, struct nvb_error **err);

@@ -12,10 +12,17 @@
 #define KIND     "nvidia.com/gpu"
 #define MAX_SPEC (16u * 1024 * 1024)
 
-void nvb_system_spec_folders(const struct nvb_engine *engine, struct nvb_strv *ret)
+void nvb_system_spec_folders(const struct nvb_plan_input *input, struct nvb_strv *ret)
 {
+    const struct nvb_engine *engine = input->engine;
+    const struct nvb_strv *said = input->facts ? &input->facts->cdi_folders : NULL;
     const bool podman = engine->kind == NVB_ENGINE_PODMAN;
     const unsigned version = engine->version;
+    for (size_t i = 0; said && i < said->count; i++)
+        if (access(said->items[i], F_OK) == 0)
+            nvb_strv_add(ret, said->items[i]);
+    if (said)
+        return;
     /* Podman has CDI from 4.1 on; 5.5 reads the first folder alone. Docker has it from 25 on. */
     if (version < (podman ? 401u : 2500u))
         return;
@@ -53,10 +60,10 @@ static bool folder_has(const char *folder, const char *name)
     return found;
 }
 
-bool nvb_system_spec_has(const struct nvb_engine *engine, const char *name)
+bool nvb_system_spec_has(const struct nvb_plan_input *input, const char *name)
 {
     _cleanup_strv_ struct nvb_strv folders = {0};
-    nvb_system_spec_folders(engine, &folders);
+    nvb_system_spec_folders(input, &folders);
     for (size_t i = 0; i < folders.count; i++)
         if (folder_has(folders.items[i], name))
             return true;

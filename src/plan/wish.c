@@ -123,26 +123,6 @@ int nvb_wish_read_capabilities(const struct nvb_plan_input *input, const struct 
 
 /* ---- what else the words say ---- */
 
-static bool is_local_url(const char *url)
-{
-    return nvb_has_prefix(url, "unix:") || nvb_has_prefix(url, "npipe:");
-}
-
-bool nvb_plan_is_remote(const struct nvb_plan *plan, char *const *environment)
-{
-    const bool podman = plan->engine->kind == NVB_ENGINE_PODMAN;
-    const char *url = nvb_plan_line_value(&plan->early, podman ? "url" : "host");
-    if (!url)
-        url = nvb_environment_get(environment, podman ? "CONTAINER_HOST" : "DOCKER_HOST");
-    /* A named connection or context is looked up by the engine: it may lead anywhere. */
-    if (nvb_plan_line_find(&plan->early, podman ? "connection" : "context") ||
-        nvb_environment_get(environment, podman ? "CONTAINER_CONNECTION" : "DOCKER_CONTEXT"))
-        return true;
-    if (url && url[0] != '\0')
-        return !is_local_url(url);
-    return nvb_plan_line_find(&plan->early, "remote") != NULL;
-}
-
 bool nvb_plan_outlives(const struct nvb_plan *plan)
 {
     const char *restart = nvb_plan_value(plan, "restart");

@@ -294,7 +294,6 @@ run --rm img true " ]
     fails "--cdi: Podman 4.3.1 takes no folder" "" sim run --rm --cdi --gpu 0 img
     fails "leaves the caller no GPU" "--gpu none" env CUDA_VISIBLE_DEVICES=-1 \
         "$NVBIND_BIN/nvbind" --host-root "$RUN_HOST" run img
-    fails "another machine" "--gpu none" sim run --url ssh://far/x img
     [ ! -e "$HOME/.local" ]
 }
 

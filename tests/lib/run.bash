@@ -65,7 +65,7 @@ sim() {
 
 # started: how often an engine was called to make a container.
 started() {
-    grep -cvE '^(--version|run --help|create --help) $' "$calls"
+    grep -cvE '^(--version|(run|create) --help|--(host|url) .* info --format .*) $' "$calls"
 }
 
 # fails TEXT HINT COMMAND...: exit status 125, one error with TEXT, a hint with HINT (which may be
