@@ -162,7 +162,7 @@ static void find_engine(struct nvb_doctor *d, enum nvb_engine_kind kind,
     e->installed = true;
     e->engine.cache = nvb_strdup(d->user.cache);
     /* A "docker" that is Podman (podman-docker) says so. */
-    if (nvb_engine_cache_read(e->engine.cache, e->engine.path, "version", &known) == 0) {
+    if (nvb_engine_cache_read(e->engine.cache, e->engine.path, "version", "", &known) == 0) {
         const char *number = strstr(known.data, "version ");
         if (number)
             number += strlen("version ");
