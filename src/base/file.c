@@ -66,6 +66,9 @@ static int read_to_end(int fd, const char *name, size_t max, size_t first, struc
                                   "'%s' is larger than %zu bytes, which it should not be", name,
                                   max);
         }
+        /* All that its size told, and no more where one byte more was asked for: the end. */
+        if (ret->len - start == first - 1 && want == first)
+            return 0;
         want = (size_t)n < want ? want - (size_t)n : 4096;
         if (want < 512)
             want = 512;

@@ -68,6 +68,11 @@ struct nvb_folder *nvb_driver_search_folder(struct nvb_driver_search *search, co
     return folder;
 }
 
+bool nvb_driver_search_is_apart(const struct nvb_driver_search *search)
+{
+    return strcmp(search->host->driver.path, search->host->root.path) != 0;
+}
+
 char *nvb_driver_search_expand(const struct nvb_driver_search *search, const char *text,
                                bool is_32bit)
 {
@@ -76,6 +81,9 @@ char *nvb_driver_search_expand(const struct nvb_driver_search *search, const cha
     } words[] = {
         {"@version@", search->version},
         {"@multiarch@", is_32bit ? MULTIARCH_32 : MULTIARCH},
+        {"@libdir@", is_32bit ? "lib" : "lib64"},
+        {"@firmware@", search->firmware},
+        {"@release@", search->release},
     };
     if (!text)
         return NULL;
@@ -87,7 +95,7 @@ char *nvb_driver_search_expand(const struct nvb_driver_search *search, const cha
         if (!*text)
             break;
         size_t i = 0;
-        while (i < NVB_COUNT(words) && !nvb_has_prefix(text, words[i].name))
+        while (i < NVB_COUNT(words) && (!words[i].value || !nvb_has_prefix(text, words[i].name)))
             i++;
         if (i == NVB_COUNT(words)) {
             nvb_str_addc(&s, *text++);

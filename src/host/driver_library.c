@@ -98,17 +98,17 @@ static void add_library(struct nvb_driver_search *search, const struct nvb_drive
     const char *name = nvb_path_base(real);
     nvb_vec_push(&search->taken, ((struct nvb_taken_library){name, stem_len_of(name), is_32bit}));
 
-    if (!row || !row->module_path)
-        return;
     /* The same file once more, where it is loaded by its path. */
-    char *path = nvb_strdup(real);
-    char *module_path = nvb_driver_search_expand(search, row->module_path, is_32bit);
-    struct nvb_driver_file *module = nvb_vec_add(&search->files);
-    module->kind = NVB_FILE_MODULE;
-    module->capabilities = NVB_CAP_GRAPHICS | NVB_CAP_DISPLAY;
-    module->path = path;
-    module->container_path = module_path;
-    module->is_32bit = is_32bit;
+    for (const char *const *at = row ? row->module_paths : NULL; at && *at; at++) {
+        char *path = nvb_strdup(real);
+        char *module_path = nvb_driver_search_expand(search, *at, is_32bit);
+        struct nvb_driver_file *module = nvb_vec_add(&search->files);
+        module->kind = NVB_FILE_MODULE;
+        module->capabilities = NVB_CAP_GRAPHICS | NVB_CAP_DISPLAY;
+        module->path = path;
+        module->container_path = module_path;
+        module->is_32bit = is_32bit;
+    }
 }
 
 /* Opens the regular file REAL and adds it when it is a library. FOLDER, if not NULL, holds it. */
@@ -299,7 +299,8 @@ static void search_usual_folders(struct nvb_driver_search *search)
 {
     for (size_t i = 0; i < nvb_library_folder_count; i++) {
         const struct nvb_library_folder *row = &nvb_library_folders[i];
-        if (row->is_32bit && !(search->query->capabilities & NVB_CAP_COMPAT32))
+        if ((row->is_32bit && !(search->query->capabilities & NVB_CAP_COMPAT32)) ||
+            (row->is_apart && !nvb_driver_search_is_apart(search)))
             continue;
         struct nvb_folder *folder = nvb_driver_search_folder(search, row->path, strlen(row->path));
         if (folder->fd < 0 || is_searched(search, folder))

@@ -32,6 +32,8 @@ struct nvb_driver_search {
     const char *version;
     char *suffix;            /* ".so.VERSION"; owned */
     struct nvb_notes *notes; /* or NULL */
+    const char *firmware;    /* for "@firmware@" and "@release@" while they stand in a text */
+    const char *release;
 
     struct nvb_folders folders;
     struct nvb_str cache_bytes; /* owned */
@@ -65,7 +67,10 @@ void nvb_driver_search_leave_out(struct nvb_driver_search *search, const char *p
 struct nvb_folder *nvb_driver_search_folder(struct nvb_driver_search *search, const char *path,
                                             size_t len);
 
-/* TEXT with "@version@" and "@multiarch@" replaced, NULL for NULL. Owned by the caller. */
+/* True where the driver's root is not the host's. */
+bool nvb_driver_search_is_apart(const struct nvb_driver_search *search);
+
+/* TEXT with "@version@" and the like replaced, NULL for NULL. Owned by the caller. */
 char *nvb_driver_search_expand(const struct nvb_driver_search *search, const char *text,
                                bool is_32bit);
 

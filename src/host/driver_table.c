@@ -22,11 +22,13 @@
 #define NATIVE_MULTIARCH "aarch64-linux-gnu"
 #define OTHER_MULTIARCH  "x86_64-linux-gnu"
 #define COMPAT_MULTIARCH "arm-linux-gnueabihf"
+#define COMPAT_ARCH      "armv7l"
 #else
 #define NATIVE_ARCH      "x86_64"
 #define NATIVE_MULTIARCH "x86_64-linux-gnu"
 #define OTHER_MULTIARCH  "aarch64-linux-gnu"
 #define COMPAT_MULTIARCH "i386-linux-gnu"
+#define COMPAT_ARCH      "i686"
 #endif
 
 #define NAMES(...) ((const char *const[]){__VA_ARGS__, NULL})
@@ -63,7 +65,8 @@ const struct nvb_driver_library nvb_driver_libraries[] = {
     LIBRARY("libnvidia-gpucomp", NULL, COMPUTE | GRAPHICS),
     LIBRARY("libnvidia-allocator", ".so.1", COMPUTE | GRAPHICS,
             .devnames = NAMES("libnvidia-allocator.so"),
-            .module_path = "/usr/lib/@multiarch@/gbm/nvidia-drm_gbm.so"),
+            .module_paths = NAMES("/usr/lib/@multiarch@/gbm/nvidia-drm_gbm.so",
+                                  "/usr/@libdir@/gbm/nvidia-drm_gbm.so")),
 
     /* Video. libvdpau looks in its own module folder first, then opens the development name by
      * the loader's path. */
@@ -92,6 +95,7 @@ const struct nvb_driver_library nvb_driver_libraries[] = {
     LIBRARY("libnvidia-vulkan-producer", NULL, GRAPHICS,
             .devnames = NAMES("libnvidia-vulkan-producer.so"), .optional = true),
     LIBRARY("libnvidia-present", NULL, GRAPHICS, .optional = true),
+    LIBRARY("libnvidia-vksc-core", ".so.1", GRAPHICS, .optional = true),
     LIBRARY("libnvidia-egl-gbm", ".so.1", GRAPHICS | DISPLAY, .own_version = true),
     LIBRARY("libnvidia-egl-wayland", ".so.1", GRAPHICS | DISPLAY, .own_version = true),
     LIBRARY("libnvidia-egl-wayland2", ".so.1", GRAPHICS | DISPLAY, .own_version = true,
@@ -136,18 +140,21 @@ static const char *const etc_folders[] = {
 };
 
 /* X.Org's module folders: its own, then those that a driver's snippet adds as ModulePath. */
+#define UBUNTU_XORG "/usr/lib/" NATIVE_MULTIARCH "/nvidia/xorg"
 static const char *const xorg_extension_folders[] = {
     "/usr/lib/xorg/modules/extensions",
     "/usr/lib64/xorg/modules/extensions",
+    UBUNTU_XORG,
     "/usr/lib/nvidia/xorg",
     "/usr/lib64/nvidia/xorg",
     "/usr/lib/xorg/modules/nvidia/extensions",
+    "/usr/lib/xorg/modules/updates/extensions",
+    "/usr/lib64/xorg/modules/updates/extensions",
     NULL,
 };
 static const char *const xorg_driver_folders[] = {
-    "/usr/lib/xorg/modules/drivers",
-    "/usr/lib64/xorg/modules/drivers",
-    NULL,
+    "/usr/lib/xorg/modules/drivers",         "/usr/lib64/xorg/modules/drivers",         UBUNTU_XORG,
+    "/usr/lib/xorg/modules/updates/drivers", "/usr/lib64/xorg/modules/updates/drivers", NULL,
 };
 
 /* Where Debian keeps both, for when no alternative brings them into X.Org's folders. */
@@ -165,11 +172,15 @@ static const char *const socket_folders[] = {"/run", NULL};
     }
 
 const struct nvb_driver_place nvb_driver_places[] = {
-    PLACE(BINARY, UTILITY, "nvidia-smi", program_folders, "/usr/bin"),
-    PLACE(BINARY, UTILITY, "nvidia-debugdump", program_folders, "/usr/bin"),
-    PLACE(BINARY, UTILITY, "nvidia-persistenced", program_folders, "/usr/bin"),
-    PLACE(BINARY, COMPUTE, "nvidia-cuda-mps-control", program_folders, "/usr/bin"),
-    PLACE(BINARY, COMPUTE, "nvidia-cuda-mps-server", program_folders, "/usr/bin"),
+    PLACE(BINARY, UTILITY, "nvidia-smi", program_folders, "/usr/bin", .apart_folder = "/bin"),
+    PLACE(BINARY, UTILITY, "nvidia-debugdump", program_folders, "/usr/bin", .apart_folder = "/bin"),
+    PLACE(BINARY, UTILITY, "nvidia-persistenced", program_folders, "/usr/bin",
+          .apart_folder = "/bin"),
+    PLACE(BINARY, UTILITY, "nv-fabricmanager", program_folders, "/usr/bin", .apart_folder = "/bin"),
+    PLACE(BINARY, COMPUTE, "nvidia-cuda-mps-control", program_folders, "/usr/bin",
+          .apart_folder = "/bin"),
+    PLACE(BINARY, COMPUTE, "nvidia-cuda-mps-server", program_folders, "/usr/bin",
+          .apart_folder = "/bin"),
     PLACE(BINARY, DISPLAY, "nvidia-xconfig", program_folders, "/usr/bin"),
 
     /* libglvnd and its EGL platforms. */
@@ -187,28 +198,36 @@ const struct nvb_driver_place nvb_driver_places[] = {
           share_folders, "/usr/share"),
 
     /* The Vulkan loader reads /etc whatever XDG_DATA_DIRS says. RPM packages put the architecture
-     * into the name. */
-    PLACE(CONFIG, GRAPHICS, "vulkan/icd.d/nvidia_icd.json", share_folders, "/etc"),
+     * into the name. Node images of clusters have a "vulkan" right in the driver's root, with the
+     * layer beside the driver. */
+    PLACE(CONFIG, GRAPHICS, "vulkan/icd.d/nvidia_icd.json", share_folders, "/etc",
+          .apart_folder = "/"),
     PLACE(CONFIG, GRAPHICS, "vulkan/icd.d/nvidia_icd." NATIVE_ARCH ".json", share_folders, "/etc"),
-    PLACE(CONFIG, GRAPHICS, "vulkan/implicit_layer.d/nvidia_layers.json", share_folders, "/etc"),
+    PLACE(CONFIG, GRAPHICS, "vulkan/icd.d/nvidia_icd." COMPAT_ARCH ".json", share_folders, "/etc",
+          .is_32bit = true),
+    PLACE(CONFIG, GRAPHICS, "vulkan/implicit_layer.d/nvidia_layers.json", share_folders, "/etc",
+          .apart_folder = "/"),
+    PLACE(CONFIG, GRAPHICS, "vulkan/icd.d/nvidia_layers.json", share_folders, "/etc",
+          .apart_folder = "/", .container_name = "vulkan/implicit_layer.d/nvidia_layers.json"),
+    PLACE(CONFIG, GRAPHICS, "vulkansc/icd.d/nvidia_icd_vksc.json", share_folders, "/etc"),
+    PLACE(CONFIG, GRAPHICS, "vulkansc/icd.d/nvidia_icd." NATIVE_ARCH ".json", share_folders,
+          "/etc"),
 
     PLACE(CONFIG, GRAPHICS, "nvidia/nvoptix.bin", share_folders, "/usr/share"),
     PLACE(CONFIG, GRAPHICS, "nvidia/nvidia-application-profiles-@version@-rc", share_folders,
           "/usr/share"),
     PLACE(CONFIG, COMPUTE, "OpenCL/vendors/nvidia.icd", etc_folders, "/etc"),
 
-    /* The X server. The snippets name module folders of the host, so these stay where they are.
+    /* The X server. Its snippets name module folders of the host, so these stay where they are.
      * nvidia_drv.so does not tell its version; the other module, found before, does. */
-    PLACE(CONFIG, DISPLAY, "X11/xorg.conf.d/10-nvidia.conf", share_folders, NULL),
-    PLACE(CONFIG, DISPLAY, "X11/xorg.conf.d/nvidia-drm-outputclass.conf", share_folders, NULL),
     PLACE(MODULE, DISPLAY | GRAPHICS, GLXSERVER, xorg_extension_folders, NULL,
-          .real_name = GLXSERVER ".@version@"),
+          .version_suffix = ".@version@"),
     PLACE(MODULE, DISPLAY | GRAPHICS, GLXSERVER, debian_xorg_folders,
-          "/usr/lib/xorg/modules/extensions", .real_name = GLXSERVER ".@version@"),
+          "/usr/lib/xorg/modules/extensions", .version_suffix = ".@version@"),
     PLACE(MODULE, DISPLAY | GRAPHICS, "nvidia_drv.so", xorg_driver_folders, NULL,
-          .needs = GLXSERVER ".@version@"),
+          .needs = GLXSERVER),
     PLACE(MODULE, DISPLAY | GRAPHICS, "nvidia_drv.so", debian_xorg_folders,
-          "/usr/lib/xorg/modules/drivers", .needs = GLXSERVER ".@version@"),
+          "/usr/lib/xorg/modules/drivers", .needs = GLXSERVER),
 
     PLACE(SOCKET, UTILITY, "nvidia-persistenced/socket", socket_folders, "/run"),
     PLACE(SOCKET, COMPUTE | UTILITY, "nvidia-fabricmanager/socket", socket_folders, "/run"),
@@ -217,30 +236,48 @@ const size_t nvb_driver_place_count = NVB_COUNT(nvb_driver_places);
 
 const struct nvb_library_folder nvb_library_folders[] = {
     /* Debian, Ubuntu and the .run installer on both. */
-    {"/usr/lib/" NATIVE_MULTIARCH "/nvidia/current", true, false},
-    {"/usr/lib/" NATIVE_MULTIARCH, false, false},
+    {"/usr/lib/" NATIVE_MULTIARCH "/nvidia/current", true, false, false},
+    {"/usr/lib/" NATIVE_MULTIARCH, false, false, false},
     /* Fedora, RHEL, SUSE; Arch and others. */
-    {"/usr/lib64", false, false},
-    {"/usr/lib", false, false},
+    {"/usr/lib64", false, false, false},
+    {"/usr/lib", false, false, false},
     /* Node images of clusters, NixOS. */
-    {"/usr/local/nvidia/lib64", true, false},
-    {"/run/opengl-driver/lib", true, false},
-    {"/usr/lib/" OTHER_MULTIARCH "/nvidia/current", true, false},
-    {"/usr/lib/" OTHER_MULTIARCH, false, false},
+    {"/usr/local/nvidia/lib64", true, false, false},
+    {"/run/opengl-driver/lib", true, false, false},
+    {"/usr/lib/" OTHER_MULTIARCH "/nvidia/current", true, false, false},
+    {"/usr/lib/" OTHER_MULTIARCH, false, false, false},
 
-    {"/usr/lib/" COMPAT_MULTIARCH "/nvidia/current", true, true},
-    {"/usr/lib/" COMPAT_MULTIARCH, false, true},
-    {"/usr/lib32", false, true},
-    {"/usr/local/nvidia/lib", true, true},
-    {"/run/opengl-driver-32/lib", true, true},
+    {"/usr/lib/" COMPAT_MULTIARCH "/nvidia/current", true, true, false},
+    {"/usr/lib/" COMPAT_MULTIARCH, false, true, false},
+    {"/usr/lib32", false, true, false},
+    {"/usr/local/nvidia/lib", true, true, false},
+    {"/run/opengl-driver-32/lib", true, true, false},
+
+    /* A driver's root that holds nothing else: node images of clusters again. */
+    {"/lib64", false, false, true},
 };
 const size_t nvb_library_folder_count = NVB_COUNT(nvb_library_folders);
 
-/* The kernel's own search path (Documentation/driver-api/firmware/fw_search_path.rst) without the
- * folders of one kernel release, into which no package of the driver puts firmware. */
+/* The kernel's own search path (Documentation/driver-api/firmware/fw_search_path.rst). What lies
+ * in two of these is the same file by its version, so the ones that packages of the driver use come
+ * first, and the others are asked only where those have nothing. */
 const char *const nvb_firmware_folders[] = {
     "/lib/firmware/updates/nvidia/@version@",
     "/lib/firmware/nvidia/@version@",
+    NULL,
+};
+const char *const nvb_firmware_other_folders[] = {
+    "@firmware@/nvidia/@version@",
+    "/lib/firmware/updates/@release@/nvidia/@version@",
+    "/lib/firmware/@release@/nvidia/@version@",
+    NULL,
+};
+
+/* Every distribution has another name for them: 10-nvidia.conf, nvidia.conf,
+ * nvidia-drm-outputclass.conf, 10-nvidia-drm-outputclass.conf. */
+const char *const nvb_xorg_snippet_folders[] = {
+    "/usr/share/X11/xorg.conf.d",
+    "/etc/X11/xorg.conf.d",
     NULL,
 };
 

@@ -28,8 +28,9 @@ struct nvb_driver_library {
                                     NULL */
     bool optional;               /* not in every installation of branch 550: of older or newer
                                     branches, or a package of its own */
-    const char *module_path;     /* also loaded by this path, in which "@multiarch@" stands for the
-                                    Debian name of the architecture; or NULL */
+    const char *const *module_paths; /* also loaded by these paths, one for each family of images:
+                                        "@multiarch@" stands for the Debian name of the
+                                        architecture, "@libdir@" for lib64 or lib; or NULL */
 };
 
 extern const struct nvb_driver_library nvb_driver_libraries[];
@@ -48,9 +49,13 @@ struct nvb_driver_place {
     const char *name;             /* below each of the folders; may have folders of its own */
     const char *const *folders;   /* searched in this order; the first that has it wins */
     const char *container_folder; /* the name goes below it; NULL: the folder where it was found */
-    const char *real_name;        /* the file that the name leads to must be called so; or NULL */
-    const char *needs;            /* counts only where a file of this name was found before: a file
-                                     that tells the version for one that does not; or NULL */
+    const char *container_name;   /* what it is called there; NULL: as here */
+    const char *apart_folder;   /* searched last, in a driver root apart from the host's; or NULL */
+    const char *version_suffix; /* a name that is a link counts only where it leads to NAME with
+                                   this behind it; or NULL */
+    const char *needs;          /* counts only where a file whose name begins so was found before:
+                                   a file that tells the version for one that does not; or NULL */
+    bool is_32bit;              /* speaks of 32-bit libraries alone */
 };
 
 extern const struct nvb_driver_place nvb_driver_places[];
@@ -62,13 +67,20 @@ struct nvb_library_folder {
     bool is_drivers_own; /* small, the driver's alone: listed whole. Else it is everybody's, and
                             listed only where a library of the driver is seen in it */
     bool is_32bit;
+    bool is_apart; /* only in a driver root apart from the host's */
 };
 
 extern const struct nvb_library_folder nvb_library_folders[];
 extern const size_t nvb_library_folder_count;
 
-/* Where GSP firmware lies, "@version@" as above; the files are gsp*.bin. */
+/* Where GSP firmware lies, "@version@" as above; the files are gsp*.bin. The others only where
+ * those have none: "@release@" stands for the running kernel's, "@firmware@" for the folder that
+ * its parameter firmware_class.path names (NixOS, immutable systems). */
 extern const char *const nvb_firmware_folders[];
+extern const char *const nvb_firmware_other_folders[];
+
+/* Where snippets for the X server lie; the driver's are *nvidia*.conf. */
+extern const char *const nvb_xorg_snippet_folders[];
 
 /* The folder of the GSP firmware in a container. The kernel reads it there itself. */
 #define NVB_FIRMWARE_CONTAINER_FOLDER "/lib/firmware/nvidia/@version@"

@@ -181,7 +181,13 @@ struct nvb_driver {
 struct nvb_driver_query {
     unsigned capabilities;                  /* files outside this set are left out */
     const struct nvb_strv *library_folders; /* searched first, in the driver root; or NULL */
+    const char *mps_folder; /* the caller's $CUDA_MPS_PIPE_DIRECTORY, or NULL; counts on the machine
+                               itself alone */
 };
+
+/* Where clients of the Multi-Process Service look by default, and where its folder lies in a
+ * container. */
+#define NVB_MPS_FOLDER "/tmp/nvidia-mps"
 
 /*
  * The version of the loaded kernel module, from /proc/driver/nvidia/version. Returns 0, 1 when no

@@ -238,14 +238,14 @@ static int put_module(const struct driver *driver, const struct nvb_driver_libra
                       const char *file, struct nvb_error **err)
 {
     static const char mark[] = "@multiarch@";
-    const char *place = library->module_path ? strstr(library->module_path, mark) : NULL;
+    const char *place = library->module_paths ? strstr(library->module_paths[0], mark) : NULL;
 
     if (!place)
         return 0;
 
     _cleanup_free_ char *path =
-        nvb_strdupf("%.*s" MULTIARCH "%s", (int)(place - library->module_path - 1),
-                    library->module_path + 1, place + strlen(mark));
+        nvb_strdupf("%.*s" MULTIARCH "%s", (int)(place - library->module_paths[0] - 1),
+                    library->module_paths[0] + 1, place + strlen(mark));
     _cleanup_free_ char *folder = nvb_path_dir(path);
     _cleanup_free_ char *target = nvb_strdupf("../%s", file);
 

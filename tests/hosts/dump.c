@@ -76,18 +76,17 @@ static void add_driver(struct nvb_str *s, const struct nvb_driver *driver)
     }
 }
 
-static int find(const char *root, unsigned capabilities, const struct nvb_strv *folders,
-                struct nvb_str *ret, struct nvb_error **err)
+static int find(const struct nvb_host_options *options, unsigned capabilities,
+                const struct nvb_strv *folders, struct nvb_str *ret, struct nvb_error **err)
 {
     _cleanup_host_ struct nvb_host host = NVB_HOST_INIT;
     _cleanup_gpus_ struct nvb_gpus gpus = {0};
     _cleanup_(nvb_nodes_done) struct nvb_nodes nodes = {0};
     _cleanup_driver_ struct nvb_driver driver = {0};
     _cleanup_notes_ struct nvb_notes notes = {0};
-    struct nvb_host_options options = {.host_root = root};
     struct nvb_driver_query query = {.capabilities = capabilities, .library_folders = folders};
 
-    if (nvb_host_open(&options, &host, err) < 0 || nvb_host_find_gpus(&host, &gpus, err) < 0 ||
+    if (nvb_host_open(options, &host, err) < 0 || nvb_host_find_gpus(&host, &gpus, err) < 0 ||
         nvb_host_find_control_nodes(&host, &nodes, err) < 0 ||
         nvb_host_find_driver(&host, &query, &driver, &notes, err) < 0)
         return -1;
@@ -104,11 +103,12 @@ static int find(const char *root, unsigned capabilities, const struct nvb_strv *
     return 0;
 }
 
-int nvb_dump_host(const char *root, unsigned capabilities, const struct nvb_strv *folders,
-                  struct nvb_str *ret)
+int nvb_dump_host(const struct nvb_host_options *options, unsigned capabilities,
+                  const struct nvb_strv *folders, struct nvb_str *ret)
 {
+    const char *root = options->host_root;
     _cleanup_error_ struct nvb_error *error = NULL;
-    if (find(root, capabilities, folders, ret, &error) == 0)
+    if (find(options, capabilities, folders, ret, &error) == 0)
         return 0;
     _cleanup_free_ char *real = realpath(root, NULL);
     nvb_str_add(ret, "error ");

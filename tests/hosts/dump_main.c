@@ -19,7 +19,8 @@ int main(int argc, char *argv[])
     for (int i = 3; i < argc; i++)
         nvb_strv_add(&folders, argv[i]);
     _cleanup_str_ struct nvb_str text = NVB_STR_INIT;
-    int r = nvb_dump_host(argv[1], capabilities, &folders, &text);
+    const struct nvb_host_options options = {.host_root = argv[1]};
+    int r = nvb_dump_host(&options, capabilities, &folders, &text);
     (void)fputs(text.data, stdout);
     return r == 0 ? 0 : 1;
 }

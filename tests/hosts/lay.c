@@ -158,6 +158,15 @@ static int lay_fifo(struct lay *lay)
     return mkfifo(full, 0644) < 0 ? fail(lay, errno, full) : 0;
 }
 
+/* Nobody listens, as a socket of a daemon that died. */
+static int lay_socket(struct lay *lay)
+{
+    _cleanup_free_ char *full = inside(lay, lay->words[1]);
+    if (!full)
+        return -1;
+    return mknod(full, S_IFSOCK | 0666, 0) < 0 ? fail(lay, errno, full) : 0;
+}
+
 static int lay_cache(struct lay *lay)
 {
     bool narrow;
@@ -176,7 +185,7 @@ static const struct {
     {"folder", 2, lay_folder},   {"link", 3, lay_link},       {"text", 2, lay_text},
     {"empty", 2, lay_empty},     {"data", 3, lay_data},       {"node", 2, lay_node},
     {"program", 2, lay_program}, {"library", 4, lay_library}, {"cut", 5, lay_cut},
-    {"fifo", 2, lay_fifo},       {"cache", 4, lay_cache},
+    {"fifo", 2, lay_fifo},       {"socket", 2, lay_socket},   {"cache", 4, lay_cache},
 };
 
 /* ---- the whole --------------------------------------------------------------------------------
@@ -259,4 +268,43 @@ int nvb_lay_lines(const char *lines, const char *tree, struct nvb_error **err)
     _cleanup_free_ char *text = nvb_strdup(lines);
     struct lay lay = {.host = "", .tree = tree, .file = "lines", .err = err};
     return lay_lines(&lay, text);
+}
+
+/* ---- its roots ----------------------------------------------------------------------------------
+ */
+
+void nvb_lay_options_done(struct nvb_lay_options *options)
+{
+    free(options->host_root);
+    free(options->driver_root);
+    free(options->dev_root);
+}
+
+int nvb_lay_read_options(const char *host, const char *tree, struct nvb_lay_options *ret,
+                         struct nvb_error **err)
+{
+    static const char driver_root[] = "driver-root ";
+    static const char dev_root[] = "dev-root ";
+    _cleanup_free_ char *file = nvb_strdupf("%s/options.txt", host);
+    _cleanup_str_ struct nvb_str text = NVB_STR_INIT;
+    if (nvb_file_read_path(file, 4096, &text, err) < 0)
+        return -1;
+    struct nvb_lay_options options = {.host_root = nvb_strdup(tree)};
+    unsigned line = 0;
+    char *rest = text.len ? text.data : NULL;
+    while (rest) {
+        const char *word = strsep(&rest, "\n");
+        line++;
+        if (nvb_has_prefix(word, driver_root) && !options.driver_root) {
+            options.driver_root = nvb_strdupf("%s%s", tree, word + sizeof(driver_root) - 1);
+        } else if (nvb_has_prefix(word, dev_root) && !options.dev_root) {
+            options.dev_root = nvb_strdupf("%s%s", tree, word + sizeof(dev_root) - 1);
+        } else if (*word) {
+            nvb_lay_options_done(&options);
+            nvb_error_make(err, NVB_ERROR_CONFIG, 0, "neither driver-root nor dev-root");
+            return nvb_error_at(err, file, line, 0);
+        }
+    }
+    *ret = options;
+    return 0;
 }

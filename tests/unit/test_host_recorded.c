@@ -1,5 +1,7 @@
 /* Every recorded host of tests/hosts is laid out and looked at; what is found must be what its
- * expected.txt says, line by line. */
+ * expected.txt says, line by line, and the specification that is made of it what its spec.yaml
+ * says.
+ */
 
 #include <dirent.h>
 #include <setjmp.h>
@@ -15,6 +17,7 @@
 #include "dump.h"
 #include "lay.h"
 #include "scratch.h"
+#include "spec.h"
 
 /* The first line in which two texts differ, for the message. */
 static void fail_at_difference(const char *got, const char *want)
@@ -30,21 +33,54 @@ static void fail_at_difference(const char *got, const char *want)
     }
 }
 
+/* The text of the recording's file NAME. */
+static void read_expected(const char *recording, const char *name, struct nvb_str *ret)
+{
+    _cleanup_free_ char *file = nvb_strdupf("%s/%s", recording, name);
+    if (nvb_file_read_path(file, (size_t)1 << 20, ret, NULL) != 0)
+        fail_msg("cannot read %s", file);
+}
+
 static void test_recorded_host(void **state)
 {
     const char *recording = *state;
     _cleanup_free_ char *readme = nvb_strdupf("%s/README", recording);
     assert_int_equal(access(readme, R_OK), 0);
-    _cleanup_free_ char *file = nvb_strdupf("%s/expected.txt", recording);
     _cleanup_str_ struct nvb_str want = NVB_STR_INIT;
-    assert_int_equal(nvb_file_read_path(file, (size_t)1 << 20, &want, NULL), 0);
+    read_expected(recording, "expected.txt", &want);
 
     char *tree = nvb_scratch_make();
     _cleanup_error_ struct nvb_error *error = NULL;
     _cleanup_str_ struct nvb_str got = NVB_STR_INIT;
+    struct nvb_lay_options roots = {0};
     int r = nvb_lay_host(recording, tree, &error);
     if (r == 0)
-        (void)nvb_dump_host(tree, NVB_CAP_ALL, NULL, &got);
+        r = nvb_lay_read_options(recording, tree, &roots, &error);
+    const struct nvb_host_options options = {
+        .host_root = tree,
+        .driver_root = roots.driver_root,
+        .dev_root = roots.dev_root,
+    };
+    if (r == 0)
+        (void)nvb_dump_host(&options, NVB_CAP_ALL, NULL, &got);
+    nvb_lay_options_done(&roots);
+    nvb_scratch_remove(tree);
+    if (r < 0)
+        fail_msg("line %u: %s", error->line, error->message);
+    if (strcmp(got.data, want.data) != 0)
+        fail_at_difference(got.data, want.data);
+}
+
+static void test_specification(void **state)
+{
+    const char *recording = *state;
+    _cleanup_str_ struct nvb_str want = NVB_STR_INIT;
+    read_expected(recording, "spec.yaml", &want);
+
+    char *tree = nvb_scratch_make();
+    _cleanup_error_ struct nvb_error *error = NULL;
+    _cleanup_str_ struct nvb_str got = NVB_STR_INIT;
+    int r = nvb_dump_spec(recording, tree, &got, &error);
     nvb_scratch_remove(tree);
     if (r < 0)
         fail_msg("line %u: %s", error->line, error->message);
@@ -71,11 +107,16 @@ int main(void)
         free(names[i]);
     }
     free(names);
-    for (size_t i = 0; i < recordings.count; i++)
-        nvb_vec_push(&tests, ((struct CMUnitTest){.name = strrchr(recordings.items[i], '/') + 1,
+    nvb_vec_foreach (recording, &recordings) {
+        const char *name = strrchr(*recording, '/') + 1;
+        nvb_vec_push(&tests, ((struct CMUnitTest){.name = name,
                                                   .test_func = test_recorded_host,
-                                                  .initial_state = recordings.items[i]}));
-    if (tests.count < 6) {
+                                                  .initial_state = *recording}));
+        nvb_vec_push(&tests, ((struct CMUnitTest){.name = name,
+                                                  .test_func = test_specification,
+                                                  .initial_state = *recording}));
+    }
+    if (recordings.count < 16) {
         printf("Bail out! %zu recorded hosts in %s\n", tests.count, folder);
         return 1;
     }
