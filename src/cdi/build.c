@@ -166,7 +166,7 @@ static void add_devices(struct nvb_cdi_builder *builder)
 
 static int set_version(struct nvb_cdi_builder *builder, struct nvb_error **err)
 {
-    const char *needed = nvb_cdi_needed_version(&builder->spec);
+    const char *needed = nvb_cdi_needed_version(&builder->spec, NULL);
     const char *asked = builder->options->version;
     const char *version = asked ? nvb_cdi_known_version(asked) : needed;
     if (!version) {

@@ -3,99 +3,11 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "cdi/need.h"
+
 /* The rules are those of the CDI project's own packages pkg/cdi, pkg/parser and specs-go, with
  * three more that no consumer checks and every container fails by: absolute paths, names of one
  * letter (they panic the parser in Podman 4.3), and what intelRdt has lost in 1.1. */
-
-/* ---- versions ---------------------------------------------------------------------------------
- */
-
-static const char *const versions[] = {
-    "0.1.0", "0.2.0", "0.3.0", "0.4.0", "0.5.0", "0.6.0", "0.7.0", "0.8.0", "1.0.0", "1.1.0",
-};
-
-const char *nvb_cdi_known_version(const char *version)
-{
-    for (size_t i = 0; i < NVB_COUNT(versions); i++) {
-        size_t len = strlen(version);
-        if (strcmp(versions[i], version) == 0 ||
-            (len == 3 && strncmp(versions[i], version, len) == 0))
-            return versions[i];
-    }
-    return NULL;
-}
-
-int nvb_cdi_compare_versions(const char *a, const char *b)
-{
-    while (*a || *b) {
-        size_t n = strcspn(a, ".");
-        size_t m = strcspn(b, ".");
-        uint64_t x = 0;
-        uint64_t y = 0;
-        (void)nvb_parse_u64(a, n, 10, &x);
-        (void)nvb_parse_u64(b, m, 10, &y);
-        if (x != y)
-            return x < y ? -1 : 1;
-        a += n + (a[n] == '.');
-        b += m + (b[m] == '.');
-    }
-    return 0;
-}
-
-struct need {
-    const char *version;
-    const char *why;
-};
-
-static void raise(struct need *need, const char *version, const char *why)
-{
-    if (nvb_cdi_compare_versions(version, need->version) > 0)
-        *need = (struct need){version, why};
-}
-
-static void find_need_of_edits(const struct nvb_cdi_edits *edits, struct need *need)
-{
-    nvb_vec_foreach (mount, &edits->mounts) {
-        if (mount->type)
-            raise(need, "0.4.0", "a mount has a type");
-    }
-    nvb_vec_foreach (node, &edits->nodes) {
-        if (node->host_path)
-            raise(need, "0.5.0", "a device node has a hostPath");
-    }
-    if (edits->gids.count)
-        raise(need, "0.7.0", "there are additionalGids");
-    if (edits->rdt)
-        raise(need, "0.7.0", "there is intelRdt");
-    if (edits->nets.count)
-        raise(need, "1.1.0", "there are netDevices");
-    if (edits->rdt && (edits->rdt->schemata.count || edits->rdt->enable_monitoring > 0))
-        raise(need, "1.1.0", "intelRdt has schemata or enableMonitoring");
-}
-
-static struct need find_need(const struct nvb_cdi_spec *spec)
-{
-    struct need need = {"0.3.0", "it is the lowest there is"};
-    const char *class = spec->kind ? strchr(spec->kind, '/') : NULL;
-    if (spec->annotations.count)
-        raise(&need, "0.6.0", "there are annotations");
-    if (class && strchr(class, '.'))
-        raise(&need, "0.6.0", "the class has a dot");
-    find_need_of_edits(&spec->edits, &need);
-    nvb_vec_foreach (device, &spec->devices) {
-        if (device->name && isdigit((unsigned char)device->name[0]))
-            raise(&need, "0.5.0", "a device's name begins with a digit");
-        if (device->annotations.count)
-            raise(&need, "0.6.0", "a device has annotations");
-        find_need_of_edits(&device->edits, &need);
-    }
-    return need;
-}
-
-const char *nvb_cdi_needed_version(const struct nvb_cdi_spec *spec)
-{
-    return find_need(spec).version;
-}
 
 /* ---- faults -----------------------------------------------------------------------------------
  */
@@ -392,10 +304,11 @@ static void check_version(struct checker *c, const struct nvb_cdi_spec *spec)
                   spec->version);
         return;
     }
-    struct need need = find_need(spec);
-    if (nvb_cdi_compare_versions(spec->version, need.version) < 0)
-        add_fault(c, "cdiVersion", "%s is declared, but %s is needed: %s", spec->version,
-                  need.version, need.why);
+    const char *why;
+    const char *needed = nvb_cdi_needed_version(spec, &why);
+    if (nvb_cdi_compare_versions(spec->version, needed) < 0)
+        add_fault(c, "cdiVersion", "%s is declared, but %s is needed: %s", spec->version, needed,
+                  why);
 }
 
 static void check_device(struct checker *c, const struct nvb_cdi_device *device, bool is_double,

@@ -3,17 +3,8 @@
 
 /* The rules that a consumer applies before it takes a specification. */
 
+#include "cdi/need.h"
 #include "cdi/spec.h"
-
-/* The lowest version that SPEC's content needs ("0.3.0" … "1.1.0"); a constant. */
-const char *nvb_cdi_needed_version(const struct nvb_cdi_spec *spec);
-
-/* The constant for VERSION, which may be given in short ("0.5" is "0.5.0"), or NULL where no such
- * version was published. */
-const char *nvb_cdi_known_version(const char *version);
-
-/* Compares two versions as strcmp() does, number by number. */
-int nvb_cdi_compare_versions(const char *a, const char *b);
 
 /* One rule that is broken. */
 struct nvb_cdi_fault {

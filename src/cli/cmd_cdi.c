@@ -10,9 +10,7 @@
 #include "cdi/build.h"
 #include "cdi/codec.h"
 #include "cdi/hook.h"
-#include "cli/cli.h"
-#include "cli/help.h"
-#include "data/doc.h"
+#include "cli/cdi.h"
 
 /* ---- generate ---------------------------------------------------------------------------------
  */
@@ -323,95 +321,6 @@ static int main_generate(struct nvb_cli *cli, int argc, char **argv)
     return options.output ? NVB_EXIT_OK : nvb_cli_print(cli, text.data, text.len);
 }
 
-/* ---- validate ---------------------------------------------------------------------------------
- */
-
-static const struct nvb_cli_option validate_options[] = {
-    {"help", 'h', NULL, "show this help"},
-    {0},
-};
-
-static const char validate_text[] =
-    "Checks CDI specifications of any vendor by the rules that engines apply, and prints every fault\n"
-    "as FILE:LINE:COLUMN: RULE. The exit status is 1 when there is one.\n";
-
-static void add_fault(struct nvb_str *out, const char *file, unsigned line, unsigned column,
-                      const char *what, const char *hint)
-{
-    _cleanup_str_ struct nvb_str text = NVB_STR_INIT;
-    nvb_str_addf(&text, "%s:", file);
-    if (line)
-        nvb_str_addf(&text, "%u:%u:", line, column);
-    nvb_str_addf(&text, " %s", what);
-    if (hint)
-        nvb_str_addf(&text, " (%s)", hint);
-    nvb_cli_add_line(out, text.data);
-    nvb_str_addc(out, '\n');
-}
-
-/* Appends what is to be said about FILE. Returns 0, 1 with faults, or -1 when it cannot be read. */
-static int check_file(const char *file, struct nvb_str *out, struct nvb_error **err)
-{
-    _cleanup_str_ struct nvb_str text = NVB_STR_INIT;
-    _cleanup_cdi_faults_ struct nvb_cdi_faults faults = {0};
-    _cleanup_error_ struct nvb_error *syntax = NULL;
-    int r = nvb_file_read_path(file, NVB_DOC_MAX_BYTES, &text, err);
-    if (r == 1) {
-        _cleanup_free_ char *folder = nvb_path_dir(file);
-        nvb_error_make(err, NVB_ERROR_USAGE, ENOENT, "cannot read '%s'", file);
-        return nvb_error_hint(err, "see what is there: ls %s", folder);
-    }
-    if (r < 0)
-        return -1;
-    int format = nvb_cdi_format_of(file);
-    if (format < 0)
-        add_fault(out, file, 0, 0, "engines read only files that end in .json or .yaml", NULL);
-    if (nvb_cdi_check(text.data, text.len, format == NVB_CDI_JSON ? NVB_CDI_JSON : NVB_CDI_YAML,
-                      file, &faults, &syntax) < 0) {
-        add_fault(out, file, syntax->line, syntax->column, syntax->message, syntax->hint);
-        return 1;
-    }
-    nvb_vec_foreach (fault, &faults)
-        add_fault(out, file, fault->line, fault->column, fault->what, fault->hint);
-    if (faults.count == NVB_CDI_MAX_FAULTS)
-        nvb_str_addf(out, "%s: only the first %d faults are shown\n", file, NVB_CDI_MAX_FAULTS);
-    if (faults.count || format < 0)
-        return 1;
-    nvb_str_addf(out, "%s: valid\n", file);
-    return 0;
-}
-
-static int main_validate(struct nvb_cli *cli, int argc, char **argv)
-{
-    _cleanup_error_ struct nvb_error *err = NULL;
-    _cleanup_cli_values_ struct nvb_cli_values values = {0};
-    _cleanup_str_ struct nvb_str out = NVB_STR_INIT;
-    int status = NVB_EXIT_OK;
-
-    if (nvb_cli_parse(validate_options, argc - 1, argv + 1, &values, &err) < 0)
-        return nvb_cli_fail(cli, err, NVB_EXIT_USAGE);
-    if (values.values[0].count)
-        return nvb_help_command(cli, "cdi validate FILE...", validate_text, validate_options);
-    if (values.rest_count == 0) {
-        nvb_error_make(&err, NVB_ERROR_USAGE, 0, "no file to check");
-        nvb_error_hint(&err, "nvbind cdi validate /etc/cdi/nvidia.yaml");
-        return nvb_cli_fail(cli, err, NVB_EXIT_USAGE);
-    }
-    for (int i = 0; i < values.rest_count; i++) {
-        int r = check_file(values.rest[i], &out, &err);
-        if (r < 0) {
-            int failed = nvb_cli_fail(cli, err, nvb_cli_status_of(err));
-            status = failed > status ? failed : status;
-            nvb_error_free(err);
-            err = NULL;
-        } else if (r > status) {
-            status = NVB_EXIT_FOUND;
-        }
-    }
-    int printed = out.len ? nvb_cli_print(cli, out.data, out.len) : NVB_EXIT_OK;
-    return printed > status ? printed : status;
-}
-
 /* ---- the command ------------------------------------------------------------------------------
  */
 
@@ -423,10 +332,30 @@ const struct nvb_command nvb_cdi_commands[] = {
         .options = generate_options,
     },
     {
+        .name = "list",
+        .summary = "the devices of all specifications, and which are in force",
+        .main = nvb_cmd_cdi_list,
+        .options = nvb_cdi_list_options,
+    },
+    {
+        .name = "show",
+        .summary = "all that a device brings into a container",
+        .main = nvb_cmd_cdi_show,
+        .options = nvb_cdi_show_options,
+        .operand = "CDI-DEVICE",
+    },
+    {
         .name = "validate",
         .summary = "check specifications of any vendor",
-        .main = main_validate,
-        .options = validate_options,
+        .main = nvb_cmd_cdi_validate,
+        .options = nvb_cdi_validate_options,
+        .operand = "FILE",
+    },
+    {
+        .name = "diff",
+        .summary = "what another specification brings otherwise, in words",
+        .main = nvb_cmd_cdi_diff,
+        .options = nvb_cdi_diff_options,
         .operand = "FILE",
     },
     {0},

@@ -34,7 +34,7 @@ const struct nvb_command nvb_commands[] = {
     },
     {
         .name = "cdi",
-        .summary = "write and check CDI specifications",
+        .summary = "write, list, check and compare CDI specifications",
         .main = nvb_cmd_cdi,
         .commands = nvb_cdi_commands,
     },

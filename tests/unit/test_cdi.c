@@ -321,7 +321,7 @@ static void assert_needs(const char *spec_part, const char *device_part, const c
         "\"containerEdits\":{%s}}",
         spec_part, device_part, edits);
     _cleanup_cdi_spec_ struct nvb_cdi_spec spec = read_spec(text, NVB_CDI_JSON);
-    assert_string_equal(nvb_cdi_needed_version(&spec), version);
+    assert_string_equal(nvb_cdi_needed_version(&spec, NULL), version);
     int r = nvb_cdi_validate(&spec, NULL);
     assert_int_equal(r, strcmp(version, "0.3.0") == 0 ? 0 : -1);
     free(spec.version);
