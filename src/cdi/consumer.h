@@ -54,6 +54,14 @@ void nvb_cdi_consumers_add(struct nvb_cdi_consumers *consumers, const struct nvb
  */
 char *nvb_cdi_consumer_refusal(const struct nvb_cdi_consumer *consumer, const char *version);
 
+/*
+ * Cuts SPEC so that each of CONSUMERS takes it: leaves out what is harmless (cdi/need.h) and
+ * declares a version that none of them refuses. What is not harmless is an error that names the
+ * field and the engine, and so is an engine that knows no CDI.
+ */
+int nvb_cdi_fit(struct nvb_cdi_spec *spec, const struct nvb_cdi_consumers *consumers,
+                struct nvb_notes *notes, struct nvb_error **err);
+
 /* Where the folders are looked up. */
 struct nvb_cdi_setting {
     const struct nvb_root *root; /* whose /etc and /var; borrowed */

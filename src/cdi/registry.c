@@ -209,6 +209,7 @@ static void settle(const struct nvb_cdi_registry *registry, struct nvb_cdi_entry
                    size_t count)
 {
     const struct nvb_cdi_file *files = registry->files.items;
+    size_t in_conflict = entries[count - 1].file;
     bool conflict = false;
     for (size_t i = 1; i < count; i++) {
         if (files[entries[i - 1].file].folder != files[entries[i].file].folder)
@@ -217,22 +218,20 @@ static void settle(const struct nvb_cdi_registry *registry, struct nvb_cdi_entry
             entries[i - 1].other = entries[i].file;
         entries[i].other = entries[i - 1].file;
         entries[i - 1].state = entries[i].state = NVB_CDI_CONFLICT;
+        in_conflict = entries[i].file;
         conflict = true;
     }
-    for (size_t i = 0; i + 1 < count; i++) {
+    for (size_t i = 0; i < count; i++) {
         if (entries[i].state == NVB_CDI_CONFLICT)
             continue;
-        entries[i].state = NVB_CDI_SHADOWED;
-        entries[i].other = entries[count - 1].file;
+        /* One that is in nobody's way goes with the others of its name all the same. */
+        if (conflict || i + 1 < count)
+            entries[i].other = in_conflict;
+        if (conflict)
+            entries[i].state = NVB_CDI_CONFLICT;
+        else if (i + 1 < count)
+            entries[i].state = NVB_CDI_SHADOWED;
     }
-    struct nvb_cdi_entry *last = &entries[count - 1];
-    if (!conflict || last->state == NVB_CDI_CONFLICT)
-        return;
-    /* It is in the way of nobody, and still goes with the others of its name. */
-    for (size_t i = 0; i < count; i++)
-        if (entries[i].state == NVB_CDI_CONFLICT)
-            last->other = entries[i].file;
-    last->state = NVB_CDI_CONFLICT;
 }
 
 static void settle_all(struct nvb_cdi_registry *registry)

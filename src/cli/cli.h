@@ -38,14 +38,14 @@ struct nvb_cli {
  */
 
 struct nvb_cli_option {
-    const char *name; /* without dashes */
-    char letter;      /* or 0 */
-    const char
-        *value;       /* the value as the help shows it, or NULL for a flag. Completion reads it:
-                         "json|yaml" are the words it takes, "[=device|strict]" may be left out and
-                         stands behind "=" only, FILE and DIR are paths, SELECTION is GPUs,
-                         CAPABILITIES and PROFILE lists of such; any other name is left to the user */
-    const char *help; /* one line */
+    const char *name;  /* without dashes */
+    char letter;       /* or 0 */
+    const char *value; /* the value as the help shows it, or NULL for a flag. Completion reads it:
+                          "json|yaml" are the words it takes, "[=device|strict]" may be left out and
+                          stands behind "=" only, FILE and DIR are paths, SELECTION is GPUs,
+                          CAPABILITIES, PROFILE and ENGINES lists of such, CDI a device's name; any
+                          other name is left to the user */
+    const char *help;  /* one line */
 };
 
 /* What a command found: parallel to its option table. */

@@ -28,6 +28,7 @@ enum {
     OPT_DISABLE_HOOK,
     OPT_HOOKLESS,
     OPT_VERSION,
+    OPT_FOR,
     OPT_PARTIAL,
     OPT_HELP,
 };
@@ -52,6 +53,8 @@ static const struct nvb_cli_option generate_options[] = {
                           "leave out links, ldcache, cuda-compat or params; may be repeated"},
     [OPT_HOOKLESS] = {"hookless", 0, NULL, "run nothing: mount libraries by the names they have"},
     [OPT_VERSION] = {"cdi-version", 0, "auto|VERSION", "auto (default): the lowest that is needed"},
+    [OPT_FOR] = {"for", 0, "ENGINES",
+                 "these must take it: podman@4.9,docker@27,containerd@1.7,crio@1.30"},
     [OPT_PARTIAL] = {"partial", 0, NULL, "what is missing on this host is a warning"},
     [OPT_HELP] = {"help", 'h', NULL, "show this help"},
     {0},
@@ -66,7 +69,8 @@ struct generate {
     struct nvb_cdi_build_options build;
     struct nvb_strv library_folders;
     struct nvb_strv disabled_hooks;
-    const char *output; /* NULL: standard output */
+    const char *output;      /* NULL: standard output */
+    const char *for_engines; /* or NULL: those that are installed here */
     enum nvb_cdi_format format;
     bool for_hook; /* the installed hook's arguments instead */
 };
@@ -172,6 +176,7 @@ static int read_generate(const struct nvb_cli *cli, const struct nvb_cli_values 
     ret->output = nvb_cli_value(values, OPT_OUTPUT);
     if (ret->output && (strcmp(ret->output, "-") == 0 || strcmp(ret->output, "/dev/stdout") == 0))
         ret->output = NULL;
+    ret->for_engines = nvb_cli_value(values, OPT_FOR);
     split_values(values, OPT_LIBRARIES, &ret->library_folders);
     split_values(values, OPT_DISABLE_HOOK, &ret->disabled_hooks);
     ret->host = cli->host;
@@ -278,6 +283,35 @@ static int write_text(const struct generate *generate, const struct nvb_cdi_spec
     return nvb_error_hint(err, "without --hookless, with nvbind-hook installed beside nvbind");
 }
 
+/*
+ * For the engines that are named, or are here. The specification may be for another machine, so
+ * what an engine here does not take is only told. Every version that knows CDI and is still about
+ * takes 0.5.0; the engines are not looked for then.
+ */
+static int fit(const struct generate *generate, struct nvb_cdi_spec *spec, struct nvb_notes *notes,
+               struct nvb_error **err)
+{
+    _cleanup_cdi_view_ struct nvb_cdi_view view = {.root = NVB_ROOT_INIT};
+    const struct nvb_cli here = {0};
+    if (!generate->for_engines && nvb_cdi_compare_versions(spec->version, "0.5.0") <= 0)
+        return 0;
+    if (nvb_cdi_view_open(&here, generate->for_engines, &view, err) < 0)
+        return -1;
+    nvb_vec_foreach (consumer, &view.consumers) {
+        _cleanup_free_ char *refusal = nvb_cdi_consumer_refusal(consumer, spec->version);
+        if (refusal && consumer->cap && generate->for_engines && generate->build.version) {
+            (void)nvb_error_make(err, NVB_ERROR_USAGE, 0, "%s, not %s", refusal, spec->version);
+            return nvb_error_hint(err, "--cdi-version auto");
+        }
+        if (!refusal || !consumer->cap || generate->for_engines)
+            continue;
+        const char *needed = nvb_cdi_needed_version(spec, NULL);
+        nvb_notes_add(notes, NVB_NOTE_WARNING, "%s, and this specification %s %s", refusal,
+                      strcmp(needed, spec->version) == 0 ? "needs" : "declares", spec->version);
+    }
+    return generate->for_engines ? nvb_cdi_fit(spec, &view.consumers, notes, err) : 0;
+}
+
 static int generate(struct generate *generate, struct nvb_str *ret, struct nvb_notes *notes,
                     struct nvb_error **err)
 {
@@ -285,7 +319,7 @@ static int generate(struct generate *generate, struct nvb_str *ret, struct nvb_n
     _cleanup_cdi_spec_ struct nvb_cdi_spec spec = {0};
     if (nvb_host_open(&generate->host, &host, err) < 0 ||
         nvb_cdi_build(&host, &generate->build, &spec, notes, err) < 0 ||
-        write_text(generate, &spec, ret, err) < 0)
+        fit(generate, &spec, notes, err) < 0 || write_text(generate, &spec, ret, err) < 0)
         return -1;
     const char *output = generate->output;
     if (!output)
@@ -342,7 +376,7 @@ const struct nvb_command nvb_cdi_commands[] = {
         .summary = "all that a device brings into a container",
         .main = nvb_cmd_cdi_show,
         .options = nvb_cdi_show_options,
-        .operand = "CDI-DEVICE",
+        .operand = "CDI|FILE",
     },
     {
         .name = "validate",

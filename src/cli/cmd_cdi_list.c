@@ -9,8 +9,7 @@ enum { OPT_JSON, OPT_FOR, OPT_HELP };
 
 const struct nvb_cli_option nvb_cdi_list_options[] = {
     [OPT_JSON] = {"json", 0, NULL, "print one JSON object"},
-    [OPT_FOR] = {"for", 0, "ENGINE[@VERSION]",
-                 "as this engine reads them, such as docker or podman@5.5"},
+    [OPT_FOR] = {"for", 0, "ENGINES", "as this engine reads them, such as docker or podman@5.5"},
     [OPT_HELP] = {"help", 'h', NULL, "show this help"},
     {0},
 };

@@ -9,7 +9,7 @@ enum { OPT_FORMAT, OPT_JSON, OPT_FOR, OPT_HELP };
 const struct nvb_cli_option nvb_cdi_show_options[] = {
     [OPT_FORMAT] = {"format", 0, "json|yaml", "default: yaml"},
     [OPT_JSON] = {"json", 0, NULL, "the same as --format json"},
-    [OPT_FOR] = {"for", 0, "ENGINE[@VERSION]", "look where this engine does"},
+    [OPT_FOR] = {"for", 0, "ENGINES", "look where this engine does"},
     [OPT_HELP] = {"help", 'h', NULL, "show this help"},
     {0},
 };

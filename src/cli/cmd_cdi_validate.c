@@ -13,7 +13,7 @@ enum { OPT_JSON, OPT_FOR, OPT_HELP };
 
 const struct nvb_cli_option nvb_cdi_validate_options[] = {
     [OPT_JSON] = {"json", 0, NULL, "print one JSON list"},
-    [OPT_FOR] = {"for", 0, "ENGINE@VERSION,...",
+    [OPT_FOR] = {"for", 0, "ENGINES",
                  "these engines must take it: podman@4.9,docker@27,containerd@1.7,crio@1.30"},
     [OPT_HELP] = {"help", 'h', NULL, "show this help"},
     {0},

@@ -155,7 +155,7 @@ int nvb_plan_use_service_folder(struct nvb_plan_state *s, struct nvb_error **err
     struct nvb_cdi_device *device = nvb_vec_add(&spec.devices);
     device->name = nvb_strdup("gpu");
     nvb_cdi_edits_merge(&device->edits, &plan->edits);
-    spec.version = nvb_strdup(nvb_cdi_needed_version(&spec));
+    spec.version = nvb_strdup(nvb_cdi_needed_version(&spec, NULL));
     if (nvb_cdi_write(&spec, NVB_CDI_JSON, &text, err) < 0)
         return -1;
     uint64_t hash = nvb_hash(NVB_HASH_INIT, text.data, text.len);
