@@ -124,3 +124,58 @@ NAMES
     run -1 nvbind cdi validate case.yaml
     [[ $output = *'put it in quotes: "007"'* ]]
 }
+
+# The registry, too: which devices are in force in two folders with shadowing, conflicts, links,
+# broken and foreign files is what the project's own cache says.
+@test "list says what the parser's cache says" {
+    local i kind name n
+    mkdir -p etc/cdi var/run/cdi elsewhere
+    RANDOM=7
+    for i in {1..60}; do
+        folder=$([ $((RANDOM % 2)) = 0 ] && echo etc/cdi || echo var/run/cdi)
+        kind=v$((RANDOM % 6)).com/gpu
+        name=$((RANDOM % 8))
+        jq -n --arg kind "$kind" --arg name "$name" '{cdiVersion: "0.5.0", kind: $kind,
+            devices: [$name, "all" + $name | {name: ., containerEdits: {env: ["A=b"]}}]}' \
+            >"$folder/$i.json"
+    done
+    echo '{"kind": "v1.com/gpu", "device": []}' >etc/cdi/broken.json
+    echo 'nonsense' >var/run/cdi/other.txt
+    mkdir etc/cdi/folder.yaml
+    cp etc/cdi/broken.json etc/cdi/folder.yaml/x.json
+    jq '.kind = "linked.com/gpu"' "$(ls etc/cdi/[0-9]*.json | head -n 1)" >elsewhere/linked.json
+    ln -s ../../elsewhere/linked.json etc/cdi/linked.json
+    ln -s /nowhere.json var/run/cdi/gone.json
+    compare() {
+        "$oracle" --folders "$PWD/etc/cdi" "$PWD/var/run/cdi" | sed -n "s|^device \(.*\) $PWD|\1 |p" |
+            LC_ALL=C sort >parser
+        nvbind --host-root "$PWD" cdi list --json 2>/dev/null |
+            jq -r '.devices[] | select(.state == "in force") | "\(.name) \(.file)"' |
+            LC_ALL=C sort >ours
+        diff parser ours
+    }
+    compare
+    grep -q '^linked.com/gpu=' ours
+    [ "$(wc -l <ours)" -gt 20 ]
+    # A folder that is a link.
+    mv var/run/cdi elsewhere/cdi
+    ln -s ../../elsewhere/cdi var/run/cdi
+    compare
+    # Files that are named as wrong are the same, but for conflicts, which the cache counts to them.
+    nvbind --host-root "$PWD" cdi list --json 2>/dev/null |
+        jq -r '.files[] | select(.error) | .path' >ours
+    "$oracle" --folders "$PWD/etc/cdi" >parser
+    while read -r file; do grep -qxF "wrong $PWD$file" parser; done <ours
+    [ -s ours ]
+}
+
+@test "the parser takes what --for cuts, and show and diff read what it takes" {
+    local engines
+    for engines in podman@4.2 podman@4.3,docker@27 containerd@1.7.13,crio@1.35; do
+        nvbind --host-root "$HOST" cdi generate --for "$engines" --device-name-strategy type-index \
+            --output "${engines%%@*}.json"
+    done
+    nvbind --host-root "$HOST" cdi show --json podman.json >shown.json
+    run -0 "$oracle" ./*.json
+    nvbind cdi diff podman.json shown.json
+}
