@@ -109,7 +109,6 @@ static void offer_profiles(struct nvb_completion *c)
             nvb_completion_offer(c, names.items[i], NULL);
 }
 
-<<<<<<< HEAD
 /* The rows, and their groups, each once: rows of a group stand together. */
 static void offer_checks(struct nvb_completion *c)
 {
@@ -121,7 +120,8 @@ static void offer_checks(struct nvb_completion *c)
         group = info.group;
         nvb_completion_offer(c, info.name, info.looks_at);
     }
-=======
+}
+
 /* What --for of the CDI commands takes; the version behind "@" is the user's. */
 static void offer_engines(struct nvb_completion *c)
 {
@@ -144,7 +144,6 @@ static void offer_cdi_devices(struct nvb_completion *c)
     nvb_vec_foreach (entry, &registry.entries)
         if (entry->state == NVB_CDI_IN_FORCE)
             nvb_completion_offer(c, entry->name, registry.files.items[entry->file].path);
->>>>>>> d0c0aa6 (cdi generate --for: cut to who reads it; tests and manual of list, show, diff)
 }
 
 static void offer_commands(struct nvb_completion *c)
@@ -173,15 +172,12 @@ static void offer_one(struct nvb_completion *c, const char *spec)
         offer_capabilities(c);
     else if (strcmp(spec, "PROFILE") == 0)
         offer_profiles(c);
-<<<<<<< HEAD
     else if (strcmp(spec, "CHECK") == 0)
         offer_checks(c);
-=======
     else if (strcmp(spec, "ENGINES") == 0)
         offer_engines(c);
     else if (strcmp(spec, "CDI") == 0)
         offer_cdi_devices(c);
->>>>>>> d0c0aa6 (cdi generate --for: cut to who reads it; tests and manual of list, show, diff)
     else if (strcmp(spec, "COMMAND") == 0)
         offer_commands(c);
     else if (!is_for_the_user(spec))
