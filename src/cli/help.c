@@ -51,6 +51,12 @@ const struct nvb_command nvb_commands[] = {
         .commands = nvb_profile_commands,
     },
     {
+        .name = "selftest",
+        .summary = "prove on this machine that GPUs reach a container, without an image",
+        .main = nvb_cmd_selftest,
+        .options = nvb_selftest_options,
+    },
+    {
         .name = "simulate",
         .summary = "make a simulated host, for machines without a GPU",
         .main = nvb_cmd_simulate,

@@ -48,9 +48,11 @@ static unsigned wanted_engines(const struct nvb_cli_planning *s, const struct nv
     return configured ? configured : (unsigned)NVB_ENGINE_PODMAN | NVB_ENGINE_DOCKER;
 }
 
-static int find_engine(struct nvb_cli_planning *s, const struct nvb_request *request,
-                       struct nvb_error **err)
+int nvb_cli_find_engine(struct nvb_cli_planning *s, const struct nvb_request *request,
+                        struct nvb_error **err)
 {
+    if (load_config(s, err) < 0)
+        return -1;
     if (s->engine.path && (wanted_engines(s, request) & s->engine.kind))
         return 0;
     nvb_engine_done(&s->engine);
@@ -65,7 +67,7 @@ int nvb_cli_ask_engine(void *data, const struct nvb_request *request, const char
         return -1;
     /* "--runtime" may stand behind the option; then the engine that is known so far is asked. Where
      * there is none, the option is just unknown: that error comes before the missing engine's. */
-    if (find_engine(s, request, NULL) < 0)
+    if (nvb_cli_find_engine(s, request, NULL) < 0)
         return 1;
     return nvb_engine_find_option(&s->engine, s->verb, name, len, is_short, environ,
                                   ret_takes_value, err);
@@ -96,7 +98,7 @@ int nvb_cli_plan(struct nvb_cli_planning *s, struct nvb_request *request, struct
         .terminal = isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1,
         .defaults = &defaults,
     };
-    if (load_config(s, err) < 0 || find_engine(s, request, err) < 0)
+    if (load_config(s, err) < 0 || nvb_cli_find_engine(s, request, err) < 0)
         return -1;
     ask_service(s, plan);
     input.facts = s->facts.version ? &s->facts : NULL;

@@ -38,6 +38,13 @@ int nvb_cli_ask_engine(void *data, const struct nvb_request *request, const char
                        bool is_short, bool *ret_takes_value, struct nvb_error **err);
 
 /*
+ * Finds the engine that REQUEST or the configuration wants, unless it is found already, and reads
+ * the configuration for that. Returns 0 or -1.
+ */
+int nvb_cli_find_engine(struct nvb_cli_planning *planning, const struct nvb_request *request,
+                        struct nvb_error **err);
+
+/*
  * Everything up to the engine's command line: configuration, engine, profiles, GPUs. REQUEST and
  * PLAN are what nvb_parse_run() made of the words; PLAN is completed and borrows planning's engine.
  * Nothing is written. Returns 0 or -1.

@@ -65,12 +65,18 @@ static bool is_hidden(const struct nvb_strv *hidden, const char *variable)
     return false;
 }
 
+void nvb_exec_environment(const struct nvb_exec *exec, char *const *environment,
+                          struct nvb_strv *ret)
+{
+    for (char *const *e = environment; *e; e++)
+        if (!is_hidden(&exec->hidden, *e))
+            nvb_strv_add(ret, *e);
+}
+
 int nvb_exec_run(struct nvb_exec *exec, char *const *environment, struct nvb_error **err)
 {
     _cleanup_strv_ struct nvb_strv kept = {0};
-    for (char *const *e = environment; *e; e++)
-        if (!is_hidden(&exec->hidden, *e))
-            nvb_strv_add(&kept, *e);
+    nvb_exec_environment(exec, environment, &kept);
     (void)execve(exec->program, nvb_strv_terminate(&exec->argv), nvb_strv_terminate(&kept));
     int saved = errno;
     (void)nvb_error_make(err, saved == E2BIG ? NVB_ERROR_USAGE : NVB_ERROR_ENGINE, saved,

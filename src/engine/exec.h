@@ -22,6 +22,10 @@ struct nvb_exec {
 int nvb_exec_build(const struct nvb_plan *plan, struct nvb_exec *ret, struct nvb_error **err);
 void nvb_exec_done(struct nvb_exec *exec);
 
+/* Appends ENVIRONMENT less the hidden variables: what the engine is to be started with. */
+void nvb_exec_environment(const struct nvb_exec *exec, char *const *environment,
+                          struct nvb_strv *ret);
+
 /*
  * Becomes the engine: execve(2) with ENVIRONMENT less the hidden variables. Nothing of this process
  * stays. Returns only on failure: -1.

@@ -1,0 +1,36 @@
+# nvbind selftest on Docker: the root goes in as an image, and the image goes again.
+
+# engines: docker26
+
+load ../lib/engine
+
+setup_file() {
+    engine_setup_file
+    need_rootful
+    export DOCKER_HOST=unix:///run/docker-test.sock
+    local dir=$NVBIND_T_DIR/docker i
+    mkdir -p /run/docker-test "$dir"
+    "$NVBIND_BIN/nvbind" simulate "$NVBIND_T_DIR/tmp/host" --gpus 2 >&2
+    echo '{"bridge": "none", "iptables": false, "ip6tables": false}' >"$dir/daemon.json"
+    dockerd --config-file "$dir/daemon.json" --data-root "$dir/data" --exec-root /run/docker-test/exec \
+        -p /run/docker-test/pid -H "$DOCKER_HOST" >"$dir/log" 2>&1 3>&- &
+    for ((i = 0; i < 300; i++)); do
+        docker version >/dev/null 2>&1 && break
+        sleep 0.1
+    done
+    docker version >/dev/null || { tail -20 "$dir/log" >&2; return 1; }
+}
+
+teardown_file() {
+    [ ! -f /run/docker-test/pid ] || kill "$(cat /run/docker-test/pid)"
+}
+
+@test "selftest on Docker, hookless, and its image is gone afterwards" {
+    run "$NVBIND_BIN/nvbind" --host-root "$NVBIND_T_DIR/tmp/host" selftest --runtime docker
+    echo "$output"
+    [ "$status" -eq 0 ]
+    grep -qE '^ok +libraries +libcuda.so.1 ' <<<"$output"
+    [[ ${lines[-1]} = 'selftest: ok: 2 GPUs, '* ]]
+    [ -z "$(docker images -q)" ]
+    [ -z "$(docker ps -aq)" ]
+}
