@@ -3,6 +3,7 @@
 
 #include "host/user.h"
 #include "plan/selection.h"
+#include "plan/visible.h"
 
 void nvb_allowed_done(struct nvb_allowed *allowed)
 {
@@ -102,8 +103,9 @@ void nvb_allowed_read(char *const *environment, const struct nvb_gpus *gpus,
         narrow(ret, gpus, names[i], value, i == 2);
         break;
     }
-    narrow(ret, gpus, "NVIDIA_VISIBLE_DEVICES",
-           nvb_environment_get(environment, "NVIDIA_VISIBLE_DEVICES"), false);
+    const char *visible = nvb_environment_get(environment, NVB_VISIBLE);
+    _cleanup_free_ char *clean = visible ? nvb_visible_clean(visible) : NULL;
+    narrow(ret, gpus, NVB_VISIBLE, clean, false);
 }
 
 /* ---- choosing ---- */

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "plan/visible.h"
+
 /*
  * Theory of operation. default_args are taken apart by the option table first and expanded after
  * that, each value alone. So a variable can never add an argument or turn into an option, and one
@@ -186,6 +188,17 @@ static void note_missing(const struct nvb_config *config, struct nvb_notes *note
     }
 }
 
+/* Where a variable of every container is set; all zero: nowhere. */
+static struct nvb_place find_variable_place(const struct nvb_config *config, const char *name)
+{
+    const struct nvb_key_item *found = nvb_config_find_item(config, NVB_CONFIG_ENVIRONMENT, name);
+    if (!found)
+        nvb_vec_foreach (item, nvb_config_items(config, NVB_CONFIG_DEFAULT_ARGS))
+            if (strstr(item->text, name))
+                found = item;
+    return found ? found->place : (struct nvb_place){0};
+}
+
 static int fill(const struct nvb_config *config, bool rootless, struct nvb_plan_defaults *ret,
                 struct nvb_notes *notes, struct nvb_error **err)
 {
@@ -199,6 +212,9 @@ static int fill(const struct nvb_config *config, bool rootless, struct nvb_plan_
     if (rootless)
         drop_device_rules(&ret->line, notes);
     ret->selection = nvb_config_text(config, NVB_CONFIG_DEFAULT_SELECTION);
+    ret->selection_place = nvb_config_place(config, NVB_CONFIG_DEFAULT_SELECTION);
+    ret->visible_place = find_variable_place(config, NVB_VISIBLE);
+    ret->granted_place = find_variable_place(config, NVB_GRANTED);
     ret->isolate = nvb_config_flag(config, NVB_CONFIG_ENABLE_ISOLATION);
     ret->restrict_devices = nvb_config_flag(config, NVB_CONFIG_RESTRICT_DEVICES);
     ret->refuses_rootless = !nvb_config_flag(config, NVB_CONFIG_ALLOW_ROOTLESS);

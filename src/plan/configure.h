@@ -12,8 +12,11 @@ struct nvb_plan_defaults {
     struct nvb_plan_line line;   /* default_args, environment, security_opts */
     struct nvb_strv gpu_devices; /* additional_devices: for containers with GPUs */
     const char *selection;       /* borrowed from the configuration; or NULL */
-    unsigned capabilities;       /* 0: not set */
-    bool isolate;                /* enable_isolation */
+    struct nvb_place selection_place;
+    struct nvb_place visible_place; /* of NVIDIA_VISIBLE_DEVICES; all zero: not there */
+    struct nvb_place granted_place; /* of NVIDIA_DRIVER_CAPABILITIES */
+    unsigned capabilities;          /* 0: not set */
+    bool isolate;                   /* enable_isolation */
     bool restrict_devices;
     bool refuses_rootless; /* allow_rootless = false */
     struct nvb_place rootless_place;

@@ -20,8 +20,7 @@
  * another by the rule by which the user's words are laid over both: plan/defaults.c.
  */
 
-#define GRANTED "NVIDIA_DRIVER_CAPABILITIES"
-#define COOKIE  "/run/nvbind/Xauthority" /* in the container */
+#define COOKIE "/run/nvbind/Xauthority" /* in the container */
 
 /* A profile that becomes a line. */
 struct writer {
@@ -367,7 +366,7 @@ static void drop_granted(struct nvb_plan_line *line)
     for (size_t i = 0; i < line->options.count; i++) {
         const struct nvb_plan_option *option = &line->options.items[i];
         drop[i] = nvb_plan_option_is(option, "env") && option->value &&
-                  nvb_has_prefix(option->value, GRANTED "=");
+                  nvb_has_prefix(option->value, NVB_GRANTED "=");
     }
     nvb_plan_line_drop(line, drop);
 }
@@ -376,6 +375,8 @@ static void drop_granted(struct nvb_plan_line *line)
 static void lay_lines(const struct nvb_plan_profiles *input, struct nvb_plan_line *profile,
                       unsigned capabilities, struct nvb_plan_defaults *defaults)
 {
+    char *const *environment = (char *const *)input->options.environment;
+    const bool asks = input->words && nvb_claims_env_value(profile, NVB_VISIBLE, environment);
     struct nvb_plan_line low = input->words ? TAKE_STRUCT(defaults->line) : TAKE_STRUCT(*profile);
     struct nvb_plan_line high = input->words ? TAKE_STRUCT(*profile) : TAKE_STRUCT(defaults->line);
     if (input->words && capabilities)
@@ -384,6 +385,8 @@ static void lay_lines(const struct nvb_plan_profiles *input, struct nvb_plan_lin
     nvb_plan_line_append(&low, &high);
     nvb_plan_line_done(&high);
     defaults->line = low;
+    if (asks) /* and not the configuration */
+        defaults->visible_place = (struct nvb_place){0};
     if (capabilities && (input->words || !defaults->capabilities))
         defaults->capabilities = capabilities;
 }

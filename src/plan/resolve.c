@@ -25,6 +25,7 @@ static void done_state(struct nvb_plan_state *s)
     nvb_choice_done(&s->choice);
     nvb_claims_done(&s->claims);
     nvb_cdi_spec_done(&s->spec);
+    nvb_strv_done(&s->channels);
     free(s->runtime);
     free(s->service_folder);
     free(s->hook_runtime);
@@ -142,11 +143,10 @@ static void fill_gpus(struct nvb_plan_state *s)
     }
 }
 
-/* Devices that the configuration gives to containers with GPUs. */
-static void add_gpu_devices(struct nvb_plan_state *s)
+/* Adds DEVICES, of the configuration say, for a container with GPUs. */
+static void add_gpu_devices(struct nvb_plan_state *s, const struct nvb_strv *devices)
 {
-    const struct nvb_strv *devices = s->input->defaults ? &s->input->defaults->gpu_devices : NULL;
-    for (size_t i = 0; devices && i < devices->count; i++) {
+    for (size_t i = 0; i < devices->count; i++) {
         struct nvb_plan_line line = {0};
         _cleanup_claims_ struct nvb_claims claims = {0};
         nvb_plan_line_add(&line, "device", devices->items[i]);
@@ -175,12 +175,14 @@ static int choose(struct nvb_plan_state *s, struct nvb_error **err)
     nvb_allowed_read(s->input->environment, &s->gpus, &s->allowed);
     if (nvb_selection_choose(&s->wish.selection, &s->gpus, &s->allowed, &s->choice, s->notes, err) <
         0)
-        return -1;
+        return nvb_wish_fail(&s->wish, err);
     if (s->wish.own_nodes)
         choose_by_nodes(s);
     fill_gpus(s);
     hide_environment(s);
-    add_gpu_devices(s);
+    if (s->input->defaults)
+        add_gpu_devices(s, &s->input->defaults->gpu_devices);
+    add_gpu_devices(s, &s->channels);
     return 0;
 }
 
@@ -263,17 +265,14 @@ static int lay_in(struct nvb_plan_state *s, struct nvb_error **err)
 
 /* ---- all together ---- */
 
-/* A configuration's NVIDIA_VISIBLE_DEVICES is a request to nvbind. In the container it would only
- * make another runtime inject the same GPUs again. */
-static void drop_default_request(struct nvb_plan_line *line)
+/* A request that decided is nvbind's, as --gpus is. In the container it would only make another
+ * runtime inject the same GPUs again; "none" does that nowhere. A variable of the user's that
+ * decided nothing is one like any other. */
+static void drop_requests(const struct nvb_wish *wish, struct nvb_plan *plan)
 {
-    _cleanup_free_ bool *drop = nvb_calloc(line->options.count + 1, sizeof(*drop));
-    for (size_t i = 0; i < line->options.count; i++) {
-        const struct nvb_plan_option *option = &line->options.items[i];
-        drop[i] = nvb_plan_option_is(option, "env") && option->value &&
-                  nvb_has_prefix(option->value, NVB_VISIBLE "=");
-    }
-    nvb_plan_line_drop(line, drop);
+    const bool decided = strcmp(wish->source, NVB_WISH_VARIABLE) == 0 && !wants_nothing(wish);
+    nvb_visible_drop(&plan->defaults, NVB_VISIBLE);
+    nvb_visible_drop(&plan->user, decided ? NVB_VISIBLE : NULL);
 }
 
 /* The user's own names, where a specification that the engine reads anyway has them. Such a one
@@ -303,7 +302,9 @@ static int resolve(struct nvb_plan_state *s, struct nvb_error **err)
         return -1;
     plan->source = s->wish.source;
     plan->selection = nvb_strdup(s->wish.words);
-    drop_default_request(&plan->defaults);
+    nvb_visible_read_channels(&plan->user, s->input->environment, &s->channels);
+    nvb_visible_read_channels(&plan->defaults, s->input->environment, &s->channels);
+    drop_requests(&s->wish, plan);
     nvb_claims_read(&plan->user, nvb_plan_list_version(s->input->engine), &s->claims);
     nvb_claims_read(&plan->defaults, nvb_plan_list_version(s->input->engine), &s->claims);
     if (wants_nothing(&s->wish) || is_left_to_engine(s)) {

@@ -54,13 +54,16 @@ void nvb_defaults_drop_replaced(struct nvb_plan_line *lower, const struct nvb_pl
  * only the last stays. */
 void nvb_defaults_drop_earlier(struct nvb_plan_line *line, const struct nvb_engine *engine);
 
+#define NVB_WISH_VARIABLE "--env NVIDIA_VISIBLE_DEVICES"
+
 /* Who decided about GPUs, and what. */
 struct nvb_wish {
     const char *source; /* a constant */
     char *words;        /* owned */
     struct nvb_selection selection;
-    bool own_cdi;   /* the user's own --device names CDI devices of ours … */
-    bool own_nodes; /* … and nodes of the driver */
+    struct nvb_place place; /* where a configuration says so; all zero: nowhere */
+    bool own_cdi;           /* the user's own --device names CDI devices of ours … */
+    bool own_nodes;         /* … and nodes of the driver */
 };
 
 #define _cleanup_wish_ _cleanup_(nvb_wish_done)
@@ -68,6 +71,9 @@ struct nvb_wish {
 void nvb_wish_done(struct nvb_wish *wish);
 int nvb_wish_read(const struct nvb_plan_input *input, const struct nvb_plan *plan,
                   struct nvb_wish *ret, struct nvb_error **err);
+
+/* Says in an error about the GPUs that were asked for, where they were. Returns -1. */
+int nvb_wish_fail(const struct nvb_wish *wish, struct nvb_error **err);
 
 /* The set of capabilities: --capabilities, --gpus, -e NVIDIA_DRIVER_CAPABILITIES, the default. */
 int nvb_wish_read_capabilities(const struct nvb_plan_input *input, const struct nvb_plan *plan,

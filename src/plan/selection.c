@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "plan/claims.h"
+#include "plan/visible.h"
 
 #define OWN_KIND "nvidia.com/gpu="
 #define FORMS \
@@ -166,12 +167,15 @@ int nvb_selection_parse(const char *text, struct nvb_selection *ret, struct nvb_
 
 int nvb_selection_parse_visible(const char *text, struct nvb_selection *ret, struct nvb_error **err)
 {
-    if (text[0] == '\0' || strcmp(text, "void") == 0 || strcmp(text, "none") == 0) {
+    _cleanup_free_ char *clean = nvb_visible_clean(text);
+    _cleanup_strv_ struct nvb_strv words = {0};
+    if (clean[0] == '\0' || strcmp(clean, "none") == 0) {
         *ret = (struct nvb_selection){.kind = NVB_SELECT_NONE};
         return 0;
     }
-    if (nvb_selection_parse(text, ret, err) < 0)
-        return nvb_error_prefix(err, "NVIDIA_VISIBLE_DEVICES=%s", text);
+    nvb_strv_split(&words, clean, ',');
+    if (read_list(&words, ret, err) < 0)
+        return nvb_error_prefix(err, NVB_VISIBLE "=%s", text);
     return 0;
 }
 

@@ -58,8 +58,8 @@ int nvb_selection_parse(const char *text, struct nvb_selection *ret, struct nvb_
 int nvb_selection_parse_docker(const char *text, struct nvb_selection *ret, struct nvb_error **err);
 
 /*
- * Reads NVIDIA_VISIBLE_DEVICES as a request: void, none and the empty word ask for nothing; else as
- * SELECTION without count and CDI names.
+ * Reads NVIDIA_VISIBLE_DEVICES as a request, as nvb_visible_clean() has it (plan/visible.h): void,
+ * none and no word at all ask for nothing; else as SELECTION without count.
  */
 int nvb_selection_parse_visible(const char *text, struct nvb_selection *ret,
                                 struct nvb_error **err);
@@ -78,8 +78,8 @@ struct nvb_allowed {
 /*
  * Reads how ENVIRONMENT narrows the caller: SLURM_STEP_GPUS, else SLURM_JOB_GPUS, else
  * CUDA_VISIBLE_DEVICES (its list ends at the first word that is no GPU, as CUDA reads it), and
- * NVIDIA_VISIBLE_DEVICES. Unset, empty and "void" narrow nothing; "none", "-1" and "NoDevFiles"
- * leave nothing.
+ * NVIDIA_VISIBLE_DEVICES (nvb_visible_clean()). Unset, empty and "void" narrow nothing; "none", "-1"
+ * and "NoDevFiles" leave nothing.
  */
 void nvb_allowed_read(char *const *environment, const struct nvb_gpus *gpus,
                       struct nvb_allowed *ret);

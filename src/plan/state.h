@@ -7,9 +7,9 @@
 #include "plan/claims.h"
 #include "plan/resolve.h"
 #include "plan/selection.h"
+#include "plan/visible.h"
 
 #define NVB_OWN_KIND "nvidia.com/gpu="
-#define NVB_VISIBLE  "NVIDIA_VISIBLE_DEVICES"
 
 enum nvb_isolation {
     NVB_ISOLATION_NONE,
@@ -28,9 +28,10 @@ struct nvb_plan_state {
     struct nvb_choice choice;
     struct nvb_claims claims;
     struct nvb_cdi_spec spec;
-    char *runtime;        /* the caller's private folder; NULL: no specification of his own */
-    char *service_folder; /* where a service reads the specification from; NULL: nowhere */
-    char *hook_runtime;   /* the same as runtime, for a hook without CDI; NULL: none without CDI */
+    struct nvb_strv channels; /* nodes that NVIDIA_IMEX_CHANNELS asks for */
+    char *runtime;            /* the caller's private folder; NULL: no specification of his own */
+    char *service_folder;     /* where a service reads the specification from; NULL: nowhere */
+    char *hook_runtime; /* the same as runtime, for a hook without CDI; NULL: none without CDI */
     enum nvb_isolation isolation;
     bool dri;       /* the chosen GPUs' card and render nodes, whatever the capabilities */
     size_t claimed; /* edits that the user's words bring already */

@@ -60,7 +60,9 @@ plan() {
         [ "$(plan --gpu 0 $words | jq -r --arg lib $lib '[.edits.mounts[].container | select(. == $lib)] | length')" = 0 ]
     done
     [ "$(plan --gpu 0 | jq -r '[.edits.env[] | select(startswith("NVIDIA_VISIBLE"))] | join(" ")')" = NVIDIA_VISIBLE_DEVICES=void ]
-    [ "$(plan -e NVIDIA_VISIBLE_DEVICES=0 | jq -r '.edits.env | length')" = 0 ]
+    [ "$(plan --gpu 0 -e NVIDIA_VISIBLE_DEVICES=0 | jq -r '.edits.env | length')" = 0 ]
+    # A variable that decided is a request, and void inside like every request.
+    [ "$(plan -e NVIDIA_VISIBLE_DEVICES=0 -e A=b | jq -r '[.argv[] | select(test("^(NVIDIA_VISIBLE|A=)"))] | join(" ")')" = "NVIDIA_VISIBLE_DEVICES=void A=b" ]
     # His own node is not brought a second time; the control nodes and the driver come along.
     [ "$(plan --device /dev/nvidia3 --device=/dev/nvidiactl | jq -r '[.edits.mounts[].container | select(startswith("/dev/"))] | join(" ")')" = "/dev/nvidia-uvm /dev/nvidia-uvm-tools" ]
 }
