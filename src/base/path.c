@@ -7,6 +7,15 @@
 
 #include "base/file.h"
 
+/* Who names a root that is not there has called wrongly: nothing on the machine is missing. */
+static int fail_root(const char *path, struct nvb_error **err)
+{
+    const int why = errno;
+    const bool is_call = why == ENOENT || why == ENOTDIR || why == ELOOP || why == ENAMETOOLONG;
+    return nvb_error_make(err, is_call ? NVB_ERROR_USAGE : nvb_error_kind_of(why), why,
+                          "cannot use '%s' as a root", path);
+}
+
 int nvb_root_open(const char *path, struct nvb_root *ret, struct nvb_error **err)
 {
     if (strcmp(path, "/") == 0) {
@@ -18,12 +27,10 @@ int nvb_root_open(const char *path, struct nvb_root *ret, struct nvb_error **err
     }
     _cleanup_free_ char *real = realpath(path, NULL);
     if (!real)
-        return nvb_error_make(err, nvb_error_kind_of(errno), errno, "cannot use '%s' as a root",
-                              path);
+        return fail_root(path, err);
     int fd = open(real, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
-        return nvb_error_make(err, nvb_error_kind_of(errno), errno, "cannot use '%s' as a root",
-                              path);
+        return fail_root(path, err);
     *ret = (struct nvb_root){.fd = fd, .path = TAKE_PTR(real)};
     return 0;
 }

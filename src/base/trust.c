@@ -36,13 +36,48 @@ static bool is_own_group(uid_t owner, gid_t gid)
     return group && nvb_trust_is_own_group(user, group);
 }
 
+static bool is_text(const char *path, const char *want)
+{
+    char text[128] = "";
+    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
+    size_t at = strspn(text, " ");
+    while (n > 0 && *want && text[at])
+        if (text[at] == ' ' && *want == ' ') {
+            at += strspn(text + at, " ");
+            want++;
+        } else if (text[at++] != *want++) {
+            return false;
+        }
+    return n > 0 && !*want;
+}
+
+/* Whether UID may stand for any user whom this user namespace does not map, root among them. */
+static bool is_unmapped(uid_t uid)
+{
+    _cleanup_free_ char *number = nvb_strdupf("%u\n", (unsigned)uid);
+    return is_text("/proc/sys/kernel/overflowuid", number) &&
+           !is_text("/proc/self/uid_map", "0 0 4294967295");
+}
+
+static int fail_owner(const struct stat *st, const char *name, struct nvb_error **err)
+{
+    if (!is_unmapped(st->st_uid))
+        return nvb_error_make(err, NVB_ERROR_PERMISSION, 0,
+                              "'%s' belongs to user %u, who could change it; it is not used", name,
+                              (unsigned)st->st_uid);
+    (void)nvb_error_make(err, NVB_ERROR_PERMISSION, 0,
+                         "'%s' belongs to nobody that this user namespace knows, so whether it is "
+                         "root's cannot be told; it is not used",
+                         name);
+    return nvb_error_hint(err, "run nvbind outside of it: it needs no 'podman unshare'");
+}
+
 static int check_stat(const struct stat *st, const char *name, uid_t owner, bool above,
                       struct nvb_error **err)
 {
     if (st->st_uid != owner && st->st_uid != 0)
-        return nvb_error_make(err, NVB_ERROR_PERMISSION, 0,
-                              "'%s' belongs to user %u, who could change it; it is not used", name,
-                              (unsigned)st->st_uid);
+        return fail_owner(st, name, err);
     bool open_to_others = (st->st_mode & (S_IWGRP | S_IWOTH)) != 0 &&
                           !(above && S_ISDIR(st->st_mode) && (st->st_mode & S_ISVTX));
     if (open_to_others && ((st->st_mode & S_IWOTH) || !is_own_group(owner, st->st_gid))) {

@@ -9,6 +9,7 @@
 #include "config/config.h"
 #include "config/profile.h"
 #include "data/json.h"
+#include "plan/configure.h"
 
 /* The same place in every table, so that one function can look for it. */
 #define OPT_HELP 0
@@ -163,28 +164,36 @@ static int cmd_path(struct nvb_cli *cli, int argc, char **argv)
 {
     static const char *const headers[] = {"LAYER", "STATE", "FILE"};
     static const char *const states[] = {
-        [NVB_CONFIG_ABSENT] = "absent",
-        [NVB_CONFIG_READ] = "read",
-        [NVB_CONFIG_TRUSTED] = "trusted",
+        [NVB_CONFIG_ABSENT] = "absent",   [NVB_CONFIG_READ] = "read",
+        [NVB_CONFIG_TRUSTED] = "trusted", [NVB_CONFIG_UNREADABLE] = "unreadable",
+        [NVB_CONFIG_REFUSED] = "refused", [NVB_CONFIG_WRONG] = "wrong",
         [NVB_CONFIG_IGNORED] = "ignored",
     };
     _cleanup_cli_values_ struct nvb_cli_values values = {0};
     _cleanup_config_ struct nvb_config config = {0};
-    _cleanup_error_ struct nvb_error *err = NULL;
+    _cleanup_notes_ struct nvb_notes notes = {0};
     _cleanup_strv_ struct nvb_strv cells = {0};
     _cleanup_str_ struct nvb_str text = NVB_STR_INIT;
+    const struct nvb_config_options options = options_of(cli);
+    bool usable = true;
     int status;
     if (!begin(cli, help_options, argc, argv, 0, "config path",
                "Lists the configuration files in the order in which they are laid; later wins.\n",
                &values, &status))
         return status;
-    if (load(cli, &config, &err) < 0)
-        return nvb_cli_fail(cli, err, NVB_EXIT_USAGE);
+    nvb_config_find_files(&options, &config, &notes);
     nvb_vec_foreach (file, &config.files) {
+        usable = usable && file->state != NVB_CONFIG_UNREADABLE &&
+                 file->state != NVB_CONFIG_REFUSED && file->state != NVB_CONFIG_WRONG;
         nvb_strv_add(&cells, nvb_config_layer_name(file->layer));
         nvb_strv_add(&cells, states[file->state]);
         nvb_strv_add(&cells, file->path ? file->path : "-");
     }
+    if (!usable) {
+        nvb_notes_add(&notes, NVB_NOTE_WARNING, "a file here cannot be used, so nothing is run");
+        nvb_notes_hint(&notes, "nvbind config validate");
+    }
+    nvb_cli_print_notes(cli, &notes);
     nvb_cli_table(&text, headers, NVB_COUNT(headers), &cells);
     return nvb_cli_print(cli, text.data, text.len);
 }
@@ -196,12 +205,27 @@ static int print_faults(const struct nvb_cli *cli, const struct nvb_faults *faul
     return faults->count ? NVB_EXIT_FOUND : NVB_EXIT_OK;
 }
 
+/* What the engines' options and the GPUs' names have to do with a file that is sound as such. */
+static int check_words(struct nvb_cli *cli, const char *path)
+{
+    _cleanup_config_ struct nvb_config config = {0};
+    _cleanup_error_ struct nvb_error *err = NULL;
+    struct nvb_config_options options = options_of(cli);
+    static const char *const nothing[] = {NULL};
+    options.file = path;
+    options.environment = nothing;
+    if (nvb_config_load(&options, &config, NULL, &err) < 0 ||
+        nvb_plan_check_config(&config, &err) < 0)
+        return nvb_cli_fail(cli, err, NVB_EXIT_FOUND);
+    return NVB_EXIT_OK;
+}
+
 static int validate_file(struct nvb_cli *cli, const char *path)
 {
     _cleanup_faults_ struct nvb_faults faults = {0};
     struct nvb_config_options options = options_of(cli);
     nvb_config_validate(&options, path, &faults);
-    return print_faults(cli, &faults);
+    return faults.count ? print_faults(cli, &faults) : check_words(cli, path);
 }
 
 /* Every file of the layers by itself, then all together: what is too wide shows only there. */
@@ -223,6 +247,10 @@ static int validate_layers(struct nvb_cli *cli)
     }
     if (status == NVB_EXIT_OK && load(cli, &config, &err) < 0)
         status = nvb_cli_fail(cli, err, NVB_EXIT_FOUND);
+    nvb_vec_foreach (file, &config.files)
+        if ((file->state == NVB_CONFIG_READ || file->state == NVB_CONFIG_TRUSTED) &&
+            check_words(cli, file->path) != NVB_EXIT_OK)
+            status = NVB_EXIT_FOUND;
     return status;
 }
 

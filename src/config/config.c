@@ -1,6 +1,7 @@
 #include "config/config.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/nearest.h"
 #include "base/str.h"
@@ -31,8 +32,32 @@ static char *layer_path(const struct nvb_config_options *options, enum nvb_confi
     }
 }
 
+/*
+ * Whether the ./nvbind.toml PATH is somebody else's: whoever may write to a folder where others
+ * work
+ * (/tmp) could otherwise stop every run there with a file of his. It may only narrow anyway, so
+ * nothing is lost by going on without it.
+ */
+static bool is_foreign(const char *path, uid_t uid, struct nvb_notes *notes)
+{
+    struct stat st;
+    if (lstat(path, &st) < 0 || st.st_uid == uid || st.st_uid == 0)
+        return false;
+    nvb_notes_add(notes, NVB_NOTE_WARNING, "'%s' belongs to user %u and is ignored", path,
+                  (unsigned)st.st_uid);
+    nvb_notes_hint(notes, "a copy of your own, or nvbind --config FILE ..., is read");
+    return true;
+}
+
+static enum nvb_config_state failed_state(const struct nvb_error *error)
+{
+    if (!error || error->kind != NVB_ERROR_PERMISSION)
+        return NVB_CONFIG_WRONG;
+    return error->errnum ? NVB_CONFIG_UNREADABLE : NVB_CONFIG_REFUSED;
+}
+
 static int load_file(const struct nvb_config_options *options, enum nvb_config_layer layer,
-                     struct nvb_config *config, struct nvb_error **err)
+                     struct nvb_config *config, struct nvb_notes *notes, struct nvb_error **err)
 {
     bool counts = options->file ? layer == NVB_LAYER_FILE
                                 : layer != NVB_LAYER_FILE &&
@@ -42,6 +67,8 @@ static int load_file(const struct nvb_config_options *options, enum nvb_config_l
     struct nvb_config_file file = {layer, NVB_CONFIG_IGNORED, layer_path(options, layer)};
     if (!file.path)
         file.state = NVB_CONFIG_ABSENT;
+    if (file.path && counts && layer == NVB_LAYER_PROJECT)
+        counts = !is_foreign(file.path, options->uid, notes);
     int r = 0;
     if (file.path && counts) {
         struct nvb_key_value values[NVB_CONFIG_KEYS] = {0};
@@ -53,8 +80,23 @@ static int load_file(const struct nvb_config_options *options, enum nvb_config_l
             nvb_key_value_lay(&nvb_config_keys.keys[i], &config->values[i], &values[i]);
         nvb_config_values_done(values);
     }
+    if (r < 0)
+        file.state = failed_state(err ? *err : NULL);
     nvb_vec_push(&config->files, file);
     return r;
+}
+
+static const enum nvb_config_layer file_layers[] = {NVB_LAYER_SYSTEM, NVB_LAYER_USER,
+                                                    NVB_LAYER_PROJECT, NVB_LAYER_FILE};
+
+void nvb_config_find_files(const struct nvb_config_options *options, struct nvb_config *ret,
+                           struct nvb_notes *notes)
+{
+    *ret = (struct nvb_config){.environment = options->environment};
+    for (size_t i = 0; i < NVB_COUNT(file_layers); i++) {
+        _cleanup_error_ struct nvb_error *err = NULL;
+        (void)load_file(options, file_layers[i], ret, notes, &err);
+    }
 }
 
 static int load_variables(struct nvb_config *config, struct nvb_error **err)
@@ -112,10 +154,8 @@ int nvb_config_load(const struct nvb_config_options *options, struct nvb_config 
                     struct nvb_notes *notes, struct nvb_error **err)
 {
     _cleanup_config_ struct nvb_config config = {.environment = options->environment};
-    static const enum nvb_config_layer order[] = {NVB_LAYER_SYSTEM, NVB_LAYER_USER,
-                                                  NVB_LAYER_PROJECT, NVB_LAYER_FILE};
-    for (size_t i = 0; i < NVB_COUNT(order); i++) {
-        if (load_file(options, order[i], &config, err) < 0)
+    for (size_t i = 0; i < NVB_COUNT(file_layers); i++) {
+        if (load_file(options, file_layers[i], &config, notes, err) < 0)
             return -1;
     }
     if (load_variables(&config, err) < 0)

@@ -14,10 +14,11 @@
  * is replaced, not continued. --config FILE (NVBIND_CONFIG) is read instead of the three files.
  *
  * A file is used only where nobody but its owner, the caller or root, can write it or a folder
- * above it; as root, only root's (base/trust.h). ./nvbind.toml came with whatever the folder came
- * with, a cloned repository say. Until "nvbind config trust" has recorded its path and content it
- * may narrow what is granted, choose capabilities and built-in profiles of nothing else, and set
- * literal variables (enum nvb_key_trust); anything else in it is an error.
+ * above it; as root, only root's (base/trust.h). A ./nvbind.toml of another user's is passed
+ * over with a warning: it may stand in any folder that others can write. One's own came with
+ * whatever the folder came with, a cloned repository say. Until "nvbind config trust" has recorded
+ * its path and content it may narrow what is granted, choose capabilities and built-in profiles of
+ * nothing else, and set literal variables (enum nvb_key_trust); anything else in it is an error.
  */
 
 #include <sys/types.h>
@@ -57,10 +58,13 @@ enum nvb_config_layer {
 };
 
 enum nvb_config_state {
-    NVB_CONFIG_ABSENT,  /* it is not there */
-    NVB_CONFIG_READ,    /* it counts */
-    NVB_CONFIG_TRUSTED, /* ./nvbind.toml: it counts, and its content was vouched for */
-    NVB_CONFIG_IGNORED, /* ./nvbind.toml as root, or any layer beside --config */
+    NVB_CONFIG_ABSENT,     /* it is not there */
+    NVB_CONFIG_READ,       /* it counts */
+    NVB_CONFIG_TRUSTED,    /* ./nvbind.toml: it counts, and its content was vouched for */
+    NVB_CONFIG_UNREADABLE, /* the caller may not read it, */
+    NVB_CONFIG_REFUSED,    /* others could have written it, */
+    NVB_CONFIG_WRONG,      /* or what it says is: nothing is run then */
+    NVB_CONFIG_IGNORED,    /* ./nvbind.toml as root or another user's; any layer beside --config */
 };
 
 struct nvb_config_file {
@@ -91,11 +95,16 @@ struct nvb_config_options {
 /*
  * Reads all layers. A file that is not there is no error, --config FILE excepted. Returns 0, or -1
  * with one error at file:line:column; *ret is then untouched. OPTIONS' environment must outlive
- * *ret. NOTES (may be NULL): a variable of the environment that looks like a misspelt NVBIND_ one.
+ * *ret. NOTES (may be NULL): a variable of the environment that looks like a misspelt NVBIND_ one,
+ * another user's ./nvbind.toml.
  */
 int nvb_config_load(const struct nvb_config_options *options, struct nvb_config *ret,
                     struct nvb_notes *notes, struct nvb_error **err);
 void nvb_config_done(struct nvb_config *config);
+
+/* The files alone, each with its state: one that cannot be used hides none of the others. */
+void nvb_config_find_files(const struct nvb_config_options *options, struct nvb_config *ret,
+                           struct nvb_notes *notes);
 
 /* The text of a NVB_KEY_TEXT, borrowed; NULL where nobody set it and the table has no default. */
 const char *nvb_config_text(const struct nvb_config *config, enum nvb_config_key key);

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "plan/selection.h"
 #include "plan/visible.h"
 
 /*
@@ -79,22 +80,28 @@ static int expand_line(const struct nvb_config *config, const struct nvb_key_ite
     return 0;
 }
 
-static int read_arguments(const struct nvb_config *config, struct nvb_plan_line *ret,
-                          struct nvb_notes *notes, struct nvb_error **err)
+/* Takes default_args apart. Returns 0 or -1. */
+static int parse_arguments(const struct nvb_config *config, struct nvb_plan_line *ret,
+                           struct nvb_error **err)
 {
     const struct nvb_key_items *items = nvb_config_items(config, NVB_CONFIG_DEFAULT_ARGS);
     _cleanup_strv_ struct nvb_strv words = {0};
     size_t word = 0;
     nvb_vec_foreach (item, items)
         nvb_strv_add(&words, item->text);
-    if (words.count == 0)
+    if (words.count == 0 || nvb_parse_defaults(&words, ret, &word, err) == 0)
         return 0;
-    if (nvb_parse_defaults(&words, ret, &word, err) < 0) {
-        const struct nvb_place *place = &items->items[word].place;
-        (void)nvb_error_prefix(err, "default_args");
-        return nvb_error_at(err, place->file, place->line, place->column);
-    }
-    return expand_line(config, items, ret, notes, err);
+    const struct nvb_place *place = &items->items[word].place;
+    (void)nvb_error_prefix(err, "default_args");
+    return nvb_error_at(err, place->file, place->line, place->column);
+}
+
+static int read_arguments(const struct nvb_config *config, struct nvb_plan_line *ret,
+                          struct nvb_notes *notes, struct nvb_error **err)
+{
+    if (parse_arguments(config, ret, err) < 0)
+        return -1;
+    return expand_line(config, nvb_config_items(config, NVB_CONFIG_DEFAULT_ARGS), ret, notes, err);
 }
 
 /*
@@ -197,6 +204,30 @@ static struct nvb_place find_variable_place(const struct nvb_config *config, con
             if (strstr(item->text, name))
                 found = item;
     return found ? found->place : (struct nvb_place){0};
+}
+
+int nvb_plan_check_config(const struct nvb_config *config, struct nvb_error **err)
+{
+    _cleanup_selection_ struct nvb_selection named = {0};
+    _cleanup_selection_ struct nvb_selection visible = {0};
+    struct nvb_plan_line line = {0};
+    const char *words = nvb_config_text(config, NVB_CONFIG_DEFAULT_SELECTION);
+    const struct nvb_key_item *variable =
+        nvb_config_find_item(config, NVB_CONFIG_ENVIRONMENT, NVB_VISIBLE);
+    int r = parse_arguments(config, &line, err);
+    nvb_plan_line_done(&line);
+    if (r < 0)
+        return -1;
+    struct nvb_place place = nvb_config_place(config, NVB_CONFIG_DEFAULT_SELECTION);
+    if (words)
+        r = nvb_selection_parse(words, &named, err);
+    if (r == 0 && variable && !nvb_expand_has_variable(variable->text)) {
+        place = variable->place;
+        r = nvb_selection_parse_visible(variable->text, &visible, err);
+    }
+    if (r < 0 && place.file)
+        return nvb_error_at(err, place.file, place.line, place.column);
+    return r;
 }
 
 static int fill(const struct nvb_config *config, bool rootless, struct nvb_plan_defaults *ret,

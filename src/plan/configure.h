@@ -38,6 +38,12 @@ int nvb_plan_configure(const struct nvb_config *config, bool rootless,
                        struct nvb_error **err);
 
 /*
+ * Checks what only the option table and the grammar of selections know about CONFIG: default_args,
+ * default_selection, NVIDIA_VISIBLE_DEVICES. Returns 0, or -1 with the first fault at its place.
+ */
+int nvb_plan_check_config(const struct nvb_config *config, struct nvb_error **err);
+
+/*
  * The characters that begin another field in the value of OPTION (":" in a volume, "," in a list):
  * what nvb_config_expand() must keep a variable from bringing in. Owned.
  */

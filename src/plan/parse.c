@@ -114,6 +114,9 @@ static int choose(const char *name, const char *value, const char *const *words,
         nvb_str_addf(&known, "%s%s", i ? ", " : "", words[i]);
     }
     (void)nvb_error_make(err, NVB_ERROR_USAGE, 0, "'--%s=%s' is unknown", name, value);
+    const char *near = nvb_nearest(value, words);
+    if (near)
+        return nvb_error_hint(err, "did you mean '--%s=%s'?", name, near);
     return nvb_error_hint(err, "--%s takes one of: %s", name, known.data);
 }
 

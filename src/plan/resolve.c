@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/nearest.h"
+#include "base/process.h"
 #include "cdi/build.h"
 #include "plan/isolate.h"
 #include "plan/service.h"
@@ -74,6 +76,24 @@ static int check_request(const struct nvb_plan_state *s, struct nvb_error **err)
                                         : "nvbind run --rootless --runtime podman …");
     }
     return 0;
+}
+
+/* "--runtime dokcer" is the engine's OCI runtime by that name, and what the engine says about one
+ * that is not there does not lead to the word that was meant. */
+static void note_runtime(const struct nvb_plan_state *s)
+{
+    static const char *const meant[] = {"podman", "docker", "nvidia", "nvbind", NULL};
+    const bool podman = s->input->engine->kind == NVB_ENGINE_PODMAN;
+    const char *name = nvb_plan_line_value(podman ? &s->plan->early : &s->plan->user, "runtime");
+    const char *near = name && !strchr(name, '/') ? nvb_nearest(name, meant) : NULL;
+    _cleanup_free_ char *program = NULL;
+    if (!near || nvb_process_find(name, nvb_environment_get(s->input->environment, "PATH"),
+                                  &program, NULL) == 0)
+        return;
+    nvb_notes_add(s->notes, NVB_NOTE_WARNING,
+                  "'%s' is passed on as the OCI runtime, and no program of that name is in PATH",
+                  name);
+    nvb_notes_hint(s->notes, "did you mean '--runtime %s'?", near);
 }
 
 static bool wants_nothing(const struct nvb_wish *wish)
@@ -369,6 +389,7 @@ int nvb_plan_resolve(const struct nvb_plan_input *input, struct nvb_plan *plan,
     adopt_rows(&plan->defaults, kind);
     adopt_rows(&plan->user, kind);
     nvb_defaults_merge(plan, input->terminal);
+    note_runtime(&s);
     int r = check_request(&s, err);
     if (r == 0)
         r = nvb_isolation_decide(&s, err);

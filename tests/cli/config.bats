@@ -137,6 +137,94 @@ refuses() {
     [ "${#stderr_lines[@]}" = 2 ]
 }
 
+@test "validate holds default_args against the engines' options, and selections against their grammar" {
+    printf '[runtime]\ndefault_args = ["--rm",\n  "--volum=a:b"]\n' >"$user"
+    refuses 1 "$user:3:3: default_args: unknown option '--volum'" "did you mean '--volume'?" \
+        nvbind config validate
+    refuses 1 "$user:3:3: default_args: unknown option '--volum'" "" nvbind config validate "$user"
+    printf '[gpu]\ndefault_selection = "purple"\n' >"$user"
+    refuses 1 "$user:2:21: 'purple' is not a GPU" "" nvbind config validate
+    printf '[runtime.environment]\nNVIDIA_VISIBLE_DEVICES = "count=2"\n' >"$user"
+    refuses 1 "$user:2:26: NVIDIA_VISIBLE_DEVICES=count=2: 'count=2' is not a GPU" "" \
+        nvbind config validate
+    printf '[runtime]\ndefault_args = ["--rm", "-v", "$X:/x"]\n[runtime.environment]\nNVIDIA_VISIBLE_DEVICES = "$GPUS"\n' >"$user"
+    run -0 --separate-stderr nvbind config validate
+    [ -z "$output$stderr" ]
+}
+
+@test "path lists files that cannot be used as well" {
+    printf '[gpu]\n' >"$user"
+    chmod 666 "$user"
+    run -0 --separate-stderr nvbind config path
+    [[ $output = *"user "*"refused"*"$user"* ]]
+    [ "${stderr_lines[1]}" = "  hint: nvbind config validate" ]
+    chmod 644 "$user"
+    printf '[gpu\n' >"$user"
+    run -0 --separate-stderr nvbind config path
+    [[ $output = *"user "*"wrong"*"$user"* ]]
+    chmod 600 "$user"
+    run -0 --separate-stderr nvbind config path
+    [[ $output = *"project "* ]]
+    [ "$(id -u)" = 0 ] || skip "only root can take a file away from a user"
+    cp "$user" "$home/project/nvbind.toml"
+    as_user config path # makes $home theirs
+    chown 0:0 "$home/.config/nvbind/config.toml"
+    run --separate-stderr unshare --mount sh -c 'mount --bind "$1" /mnt && cd /mnt/project &&
+        HOME=/mnt exec setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all \
+            /mnt/nvbind-binary config path' sh "$home"
+    echo "$output"
+    [ "$status" -eq 0 ]
+    [[ $output = *"user "*"unreadable"* ]]
+}
+
+@test "another user's ./nvbind.toml is passed over, and stops nobody" {
+    [ "$(id -u)" = 0 ] || skip "only root can give a file away"
+    printf '[gpu]\ndefault_selection = "0"\n' >nvbind.toml
+    as_user config path
+    run -0 as_user config show
+    [[ $output = *'default_selection = "0"'* ]]
+    for text in 'gpu.default_selection = "1"' 'not TOML' '[runtime]\ndefault_args = ["--privileged"]'; do
+        # shellcheck disable=SC2059 # the text has its own line ends
+        printf "$text\n" >nvbind.toml
+        chmod 600 nvbind.toml
+        run -0 --separate-stderr others_file config show
+        [[ $output = *'default_selection = "all"'* ]]
+        [ "${stderr_lines[0]}" = "nvbind: warning: './nvbind.toml' belongs to user 65533 and is ignored" ]
+        [ "${#stderr_lines[@]}" = 2 ]
+    done
+    # So is a link, wherever it leads; and nobody vouches for it by mistake.
+    rm nvbind.toml
+    ln -s /etc/passwd nvbind.toml
+    run -0 --separate-stderr others_file config show
+    [[ $stderr = *"is ignored"* ]]
+    run -2 --separate-stderr others_file config trust
+    [[ $stderr = *"symbolic link"* ]]
+}
+
+# As as_user, with the ./nvbind.toml in the hands of a third user.
+others_file() {
+    chown -R 65534:65534 "$home"
+    chown -h 65533:65533 "$home/project/nvbind.toml"
+    unshare --mount sh -c 'mount --bind "$1" /mnt && cd /mnt/project && shift &&
+        HOME=/mnt exec setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all \
+            /mnt/nvbind-binary "$@"' sh "$home" "$@"
+}
+
+@test "in a user namespace that knows no root, that is what is said" {
+    printf '[gpu]\n' >"$user"
+    run unshare --user --map-root-user true
+    [ "$status" -eq 0 ] || skip "no user namespaces here"
+    [ "$(id -u)" = 0 ] || skip "everything here would belong to the user himself"
+    chown -R 65533:65533 "$home"
+    run --separate-stderr unshare --mount sh -c 'mount --bind "$1" /mnt && cp "$2" /mnt/nvbind-binary && cd / &&
+        exec setpriv --reuid 65533 --regid 65533 --clear-groups unshare --user --map-root-user \
+            env HOME=/mnt /mnt/nvbind-binary config show' sh "$home" "$NVBIND_BIN/nvbind"
+    echo "$stderr"
+    [ "$status" -eq 2 ]
+    [ "${stderr_lines[0]}" = "nvbind: error: '/' belongs to nobody that this user namespace knows, so whether it is root's cannot be told; it is not used" ]
+    [ "${stderr_lines[1]}" = "  hint: run nvbind outside of it: it needs no 'podman unshare'" ]
+}
+
 @test "10 MiB, nesting of 10,000, bytes that are not UTF-8, [@x]: one error each" {
     head -c 10485760 /dev/zero | tr '\0' '#' >big.toml
     { printf 'a = 1\nb = '; head -c 10000 /dev/zero | tr '\0' '['; } >deep.toml

@@ -260,9 +260,9 @@ is() {
 
 @test "a root that is not there, and one that is no folder" {
     : >file
-    run -1 --separate-stderr nvbind --host-root nowhere info
+    run -2 --separate-stderr nvbind --host-root nowhere info
     [ -z "$output" ]
     [[ $stderr = "nvbind: error: "*nowhere*"No such file or directory"* ]]
-    run -1 --separate-stderr nvbind --host-root file info
+    run -2 --separate-stderr nvbind --host-root file info
     [[ $stderr = "nvbind: error: "*file*"Not a directory"* ]]
 }

@@ -280,6 +280,18 @@ run --rm img true " ]
 
 # ---- bad input ----
 
+@test "an OCI runtime that is not there and reads like an engine is said" {
+    run -0 --separate-stderr sim run --runtime dokcer --gpu none --dry-run img
+    [ "$output" = "$BATS_TEST_TMPDIR/bin/podman --runtime=dokcer run img" ]
+    [[ ${stderr_lines[0]} = "nvbind: warning: 'dokcer' is passed on as the OCI runtime, and no program"* ]]
+    [ "${stderr_lines[1]}" = "  hint: did you mean '--runtime docker'?" ]
+    cp "$BATS_TEST_TMPDIR/bin/podman" "$BATS_TEST_TMPDIR/bin/dokcer"
+    for name in dokcer crun /opt/dokcer; do
+        run -0 --separate-stderr sim run --runtime "$name" --gpu none --dry-run img
+        [ -z "$stderr" ]
+    done
+}
+
 @test "bad words: one error, 125, nothing run" {
     fails "unknown option '--volum'" "did you mean '--volume'?" sim run --volum=/a:/b img
     fails "unknown option '--gpuz'" "did you mean '--gpu'?" sim run --gpuz 0 img
@@ -292,6 +304,8 @@ run --rm img true " ]
     fails "NVIDIA_VISIBLE_DEVICES=x: 'x' is not a GPU" "" sim run -e NVIDIA_VISIBLE_DEVICES=x img
     fails "there is no profile 'gamin'" "" sim run --profile gamin img
     fails "every device of the host" "leave one" sim run --isolate=strict --privileged img
+    fails "'--isolate=devic' is unknown" "did you mean '--isolate=device'?" sim run --isolate=devic img
+    fails "'--dry-run=x' is unknown" "takes one of: shell, json" sim run --dry-run=x img
     fails "exclude each other" "" sim run --cdi --no-cdi img
     fails "--cdi: Podman 4.3.1 takes no folder" "" sim run --rm --cdi --gpu 0 img
     fails "leaves the caller no GPU" "--gpu none" env CUDA_VISIBLE_DEVICES=-1 \

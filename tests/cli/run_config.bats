@@ -164,7 +164,20 @@ TOML
     printf '[gpu]\ndefault_selction = "all"\n' >"$config"
     fails "$config:2:" "default_selection" sim run --gpu none img
     printf 'gpu.default_selection = "purple"\n' >"$config"
-    fails "'purple' is not a GPU" "" sim run img
+    fails "$config:1:25: 'purple' is not a GPU" "" sim run img
+    # A number that this machine does not have names where it stands, and a variable its name.
+    printf 'gpu.default_selection = "9"\n' >"$config"
+    fails "$config:1:25: there is no GPU '9': this machine has 8, 0 to 7" "" sim run img
+    printf '[runtime.environment]\nNVIDIA_VISIBLE_DEVICES = "1,9"\n' >"$config"
+    fails "$config:2:26: NVIDIA_VISIBLE_DEVICES=1,9: there is no GPU '9'" "" sim run img
+    printf '[runtime]\ndefault_args = ["--rm", "-e", "NVIDIA_VISIBLE_DEVICES=9"]\n' >"$config"
+    fails "$config:2:31: NVIDIA_VISIBLE_DEVICES=9: there is no GPU '9'" "" sim run img
+    printf '[runtime.environment]\nNVIDIA_DRIVER_CAPABILITIES = "compte"\n' >"$config"
+    fails "$config:2:30: NVIDIA_DRIVER_CAPABILITIES: 'compte'" "did you mean 'compute'?" sim run img
+    printf '[runtime]\n' >"$config"
+    fails "NVBIND_GPU: there is no GPU '77'" "" env NVBIND_GPU=77 "$NVBIND_BIN/nvbind" --host-root "$RUN_HOST" run img
+    fails "NVIDIA_VISIBLE_DEVICES=9: there is no GPU '9'" "" sim run -e NVIDIA_VISIBLE_DEVICES=9 img
+    printf 'gpu.default_selection = "purple"\n' >"$config"
     chmod 0666 "$config"
     fails "can be written by others" "" sim run --gpu none img
     fails "no-such-file" "" nvbind --config ./no-such-file run --gpu none img
