@@ -83,8 +83,7 @@ static int check_request(const struct nvb_plan_state *s, struct nvb_error **err)
 static void note_runtime(const struct nvb_plan_state *s)
 {
     static const char *const meant[] = {"podman", "docker", "nvidia", "nvbind", NULL};
-    const bool podman = s->input->engine->kind == NVB_ENGINE_PODMAN;
-    const char *name = nvb_plan_line_value(podman ? &s->plan->early : &s->plan->user, "runtime");
+    const char *name = nvb_plan_line_value(&s->plan->user, "runtime");
     const char *near = name && !strchr(name, '/') ? nvb_nearest(name, meant) : NULL;
     _cleanup_free_ char *program = NULL;
     if (!near || nvb_process_find(name, nvb_environment_get(s->input->environment, "PATH"),

@@ -282,7 +282,7 @@ run --rm img true " ]
 
 @test "an OCI runtime that is not there and reads like an engine is said" {
     run -0 --separate-stderr sim run --runtime dokcer --gpu none --dry-run img
-    [ "$output" = "$BATS_TEST_TMPDIR/bin/podman --runtime=dokcer run img" ]
+    [ "$output" = "$BATS_TEST_TMPDIR/bin/podman run --runtime dokcer img" ]
     [[ ${stderr_lines[0]} = "nvbind: warning: 'dokcer' is passed on as the OCI runtime, and no program"* ]]
     [ "${stderr_lines[1]}" = "  hint: did you mean '--runtime docker'?" ]
     cp "$BATS_TEST_TMPDIR/bin/podman" "$BATS_TEST_TMPDIR/bin/dokcer"
