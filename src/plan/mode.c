@@ -8,6 +8,7 @@
 #include "cdi/codec.h"
 #include "cdi/hook.h"
 #include "cdi/validate.h"
+#include "host/crun.h"
 #include "plan/service.h"
 #include "plan/state.h"
 
@@ -185,6 +186,20 @@ static bool is_open_to_all(const char *path)
     return false;
 }
 
+/* crun changes to the bundle before it starts a hook, and before 1.27 gave up where a root of such
+ * a namespace may not (github.com/containers/crun/pull/2035): no hook at all starts there. Asked of
+ * crun itself, because its version tells and Podman's does not. */
+static bool starts_no_hooks(const struct nvb_plan_state *s)
+{
+    _cleanup_error_ struct nvb_error *err = NULL;
+    const char *runtime = nvb_plan_value(s->plan, "runtime");
+    unsigned version = 0;
+    if (runtime && strcmp(nvb_path_base(runtime), "crun") != 0)
+        return false;
+    int r = nvb_crun_find_version(runtime, s->input->environment, &version, &err);
+    return r < 0 || (r == 0 && version < 127);
+}
+
 char *nvb_plan_find_hook(const struct nvb_plan_state *s)
 {
     _cleanup_error_ struct nvb_error *err = NULL;
@@ -197,6 +212,13 @@ char *nvb_plan_find_hook(const struct nvb_plan_state *s)
     if (has_strange_root(s->plan) && !is_open_to_all(hook)) {
         nvb_notes_add(s->notes, NVB_NOTE_INFO,
                       "nvbind-hook is not used: the container's root could not reach '%s'", hook);
+        return NULL;
+    }
+    if (has_strange_root(s->plan) && starts_no_hooks(s)) {
+        nvb_notes_add(
+            s->notes, NVB_NOTE_INFO,
+            "nvbind-hook is not used: crun before 1.27 starts no hook in a user namespace "
+            "of that kind");
         return NULL;
     }
     return TAKE_PTR(hook);

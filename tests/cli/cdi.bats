@@ -175,7 +175,7 @@ mig_host() {
     [ "$(stat -c %a args)" = 644 ]
     diff <(grep -v '^#' args) <(jq -r '(.containerEdits.mounts[] |
         "--mount=" + .hostPath + "::" + .containerPath), .containerEdits.hooks[0].args[2:][]' spec.json)
-    refuses 2 'there is no hook to be used' hookless cdi generate --format hook --hookless
+    refuses 2 'there is no hook to be used' hookless --host-root "$host" cdi generate --format hook --hookless
     refuses 2 "--format is 'toml'" 'json, yaml or hook' cdi generate --format toml
 }
 

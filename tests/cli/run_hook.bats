@@ -136,6 +136,26 @@ readonly with="direct 1 true true" without="direct 0 false false"
     [ "$(jq '.edits.hooks | length' <<<"$output")" -eq 0 ]
 }
 
+# crun changes to a folder first that such a root may not enter, and then starts nothing.
+@test "no hook where crun would start none: a root of its own, before crun 1.27" {
+    oci=$BATS_TEST_TMPDIR/oci
+    mkdir -p "$oci"
+    crun_is() { printf '#!/bin/sh\necho "%s"\n' "$1" >"$oci/crun" && chmod 0755 "$oci/crun"; }
+    [ "$(id -u)" -ne 0 ] || chown -R 65534 "$oci"
+    for version in 'crun version 1.21' 'crun version 1.8.1' 'crun version 0.20' 'what?'; do
+        crun_is "$version"
+        [ "$(hooks run --rm --runtime "$oci/crun" --userns=auto)" = "$without" ]
+        [ "$(hooks run --rm --runtime "$oci/crun")" = "$with" ]
+    done
+    run -0 --separate-stderr mine -v run --rm --dry-run=json --runtime "$oci/crun" --userns=nomap --gpu 0 img
+    [[ $stderr = *'crun before 1.27 starts no hook'* ]]
+    for version in 'crun version 1.27' 'crun version 1.29.1' 'crun version 2.0'; do
+        crun_is "$version"
+        [ "$(hooks run --rm --runtime "$oci/crun" --userns=auto)" = "$with" ]
+    done
+    [ "$(hooks run --rm --runtime runc --userns=auto)" = "$with" ]
+}
+
 @test "the folders of hooks in force stay so" {
     standard=/usr/share/containers/oci/hooks.d
     run -0 plan

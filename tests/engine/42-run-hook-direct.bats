@@ -1,4 +1,4 @@
-# engines: host podman5
+# engines: host podman5 podman54
 # The hook without CDI, on real engines: nvbind run gives Podman a folder of hooks. The loader's own
 # list then has the driver, and each library is mounted once.
 
@@ -53,6 +53,29 @@ works() {
 @test "every library loads and the loader lists them: rootless, crun" { works rootless crun; }
 @test "every library loads and the loader lists them: rootful, runc" { works rootful runc; }
 @test "every library loads and the loader lists them: rootful, crun" { works rootful crun; }
+
+@test "a user namespace of its own: the libraries load, with the hook or, where crun starts none, without" {
+    local identity userns runtime image
+    need_rootful
+    need_part debian-trixie
+    id containers >/dev/null 2>&1 || useradd -r -M containers
+    echo 'containers:200000000:1000000' >>/etc/subuid
+    echo 'containers:200000000:1000000' >>/etc/subgid
+    while read -r identity userns; do
+        image=$(import_image "$identity" debian-trixie)
+        for runtime in crun runc; do
+            use_runtime "$runtime"
+            run sim "$identity" run --rm --gpu 0 --runtime "$runtime" "--userns=$userns" \
+                -v "$NVBIND_BIN/nvbind-probe:/nvbind-probe:ro" "$image" \
+                /nvbind-probe --expect-gpus 1 --require libcuda.so.1,libnvidia-ml.so.1
+            echo "$identity $runtime $userns: $output"
+            [ "$status" -eq 0 ]
+        done
+    done <<'ROWS'
+rootful auto
+rootless nomap
+ROWS
+}
 
 runs_smi() {
     local identity=$1 image tree

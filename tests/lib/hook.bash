@@ -19,6 +19,15 @@ hook_setup_file() {
 readonly hook_folder=/usr/lib/x86_64-linux-gnu/nvidia/current
 readonly hook_version=550.163.01
 
+# Whether this crun starts hooks in a user namespace whose root may not enter the bundle: from 1.27
+# on; before, where an older Podman has opened the bundle to everybody.
+crun_starts_hooks() {
+    local major minor podman
+    podman=$(podman --version)
+    IFS=. read -r major minor _ <<<"$(crun --version | sed -n '1s/^crun version //p')"
+    [ "$major" -gt 1 ] || [ "$minor" -ge 27 ] || [[ $podman = *' version '[1-4].* ]]
+}
+
 # Unpacked once a file, on a file system that overlay can lie on.
 unpacked() {
     local part=$1 dir=$NVBIND_T_DIR/tmp/unpacked-$1
