@@ -73,6 +73,19 @@ static void mount_by_name(struct files *files, const struct nvb_driver_file *fil
     }
 }
 
+/*
+ * The further names under which programs ask for FILE; NULL where there are none. In an image with
+ * Mesa libGLX_indirect.so.0, libGLX_nvidia's only one, is a link to Mesa's library, and has to stay
+ * that: a mount follows it and would lie over what every program of another vendor's server needs,
+ * a link of ours would replace it. Only for a server that tells no vendor is that name looked up,
+ * and such a server has no use for NVIDIA's.
+ */
+static const char *const *names_of(const struct nvb_driver_file *file)
+{
+    const char *const *names = file->devnames;
+    return names && *names && strcmp(*names, "libGLX_indirect.so.0") == 0 ? NULL : names;
+}
+
 static void add_library_hookless(struct files *files, const struct nvb_driver_file *file,
                                  const char *outside)
 {
@@ -80,13 +93,8 @@ static void add_library_hookless(struct files *files, const struct nvb_driver_fi
     mount_by_name(files, file, outside, file->soname ? file->soname : own_name);
     if (file->by_file_name)
         mount_by_name(files, file, outside, own_name);
-    for (const char *const *name = file->devnames; name && *name; name++) {
-        /* In an image with Mesa this is a link to Mesa's library, and a mount follows links: it
-         * would lie over what every program of another vendor's server needs. Only a server that
-         * tells no vendor is looked at through this name. */
-        if (strcmp(*name, "libGLX_indirect.so.0") != 0)
-            mount_by_name(files, file, outside, *name);
-    }
+    for (const char *const *name = names_of(file); name && *name; name++)
+        mount_by_name(files, file, outside, *name);
 }
 
 static void add_library_for_hook(struct files *files, const struct nvb_driver_file *file,
@@ -95,7 +103,7 @@ static void add_library_for_hook(struct files *files, const struct nvb_driver_fi
     files->libraries[files->library_count++] = (struct nvb_hook_library){
         .path = file->path,
         .soname = file->soname ? file->soname : nvb_path_base(file->path),
-        .devnames = file->devnames,
+        .devnames = names_of(file),
         .is_32bit = file->is_32bit,
     };
     add_mount(files, outside, file->path, file_options);

@@ -179,6 +179,15 @@ mig_host() {
     refuses 2 "--format is 'toml'" 'json, yaml or hook' cdi generate --format toml
 }
 
+@test "libGLX_indirect.so.0 stays Mesa's, with the hook and without" {
+    nvbind --host-root "$host" cdi generate --format json >spec.json
+    grep -q 'libGLX_nvidia.so.0' spec.json
+    run ! grep -q libGLX_indirect spec.json
+    nvbind --host-root "$host" cdi generate --format json --hookless >spec.json
+    grep -q 'libGLX_nvidia.so.0' spec.json
+    run ! grep -q libGLX_indirect spec.json
+}
+
 @test "a hook that is not installed, or that others could change, is left out and that is said" {
     mkdir alone
     cp "$NVBIND_BIN/nvbind" alone/
