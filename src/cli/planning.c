@@ -121,6 +121,7 @@ int nvb_cli_plan(struct nvb_cli_planning *s, struct nvb_request *request, struct
         return -1;
     plan->defaults = TAKE_STRUCT(defaults.line);
     plan->cookie = TAKE_STRUCT(defaults.cookie);
+    plan->said = TAKE_STRUCT(defaults.said);
     if (nvb_plan_resolve(&input, plan, &s->notes, err) < 0)
         return -1;
     return nvb_exec_build(plan, exec, err);

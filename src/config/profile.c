@@ -144,7 +144,8 @@ static int find_text(const struct nvb_profile_options *options, const char *name
 
 static bool adds_up(enum nvb_profile_key key)
 {
-    return key == NVB_PROFILE_DEVICES || key == NVB_PROFILE_MOUNTS || key == NVB_PROFILE_ARGUMENTS;
+    return key == NVB_PROFILE_DEVICES || key == NVB_PROFILE_MOUNTS ||
+           key == NVB_PROFILE_ARGUMENTS || key == NVB_PROFILE_CHECKS;
 }
 
 static void lay_values(struct nvb_profile *profile, struct nvb_key_value *values)

@@ -13,7 +13,7 @@
  *
  * A profile lies over the one that it extends, and one profile over another, by the same rule: a
  * text replaces, a variable or a limit replaces the one of its name, and of capabilities the whole
- * list; devices, mounts and arguments add up.
+ * list; devices, mounts, arguments and checks add up.
  */
 
 #include <stdint.h>
@@ -34,6 +34,7 @@ enum nvb_profile_key {
     NVB_PROFILE_DEVICES,
     NVB_PROFILE_MOUNTS,
     NVB_PROFILE_ARGUMENTS,
+    NVB_PROFILE_CHECKS,
     NVB_PROFILE_ULIMITS,
     NVB_PROFILE_ENVIRONMENT,
     NVB_PROFILE_KEYS, /* how many */

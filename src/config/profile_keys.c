@@ -123,6 +123,15 @@ static const char *find_argument_fault(const char *name, const char *text)
     return NULL;
 }
 
+/* Which checks there are is doctor's to know: a profile may be older or younger than it. */
+static const char *find_check_fault(const char *name, const char *text)
+{
+    (void)name;
+    return *text && !text[strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-")]
+               ? NULL
+               : "is no check's name";
+}
+
 static const char *const capability_words[] = {
     "compute", "compat32", "graphics", "utility", "video", "display", "ngx", "all", NULL};
 static const char *const ipc_words[] = {"host", "private", "shareable", "none", NULL};
@@ -185,6 +194,11 @@ static const struct nvb_key keys[] = {
                                .find_fault = find_argument_fault,
                                .example = "[\"--init\", \"--network=host\"]",
                                .summary = "Options of the engine, each in one word."},
+    [NVB_PROFILE_CHECKS] = {.name = "checks",
+                            .type = NVB_KEY_LIST,
+                            .find_fault = find_check_fault,
+                            .example = "[\"memlock\", \"display\"]",
+                            .summary = "What 'nvbind doctor' looks at for this kind of work."},
     [NVB_PROFILE_ULIMITS] = {.name = "ulimits",
                              .type = NVB_KEY_MAP,
                              .conditional = true,

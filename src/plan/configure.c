@@ -27,6 +27,8 @@ void nvb_plan_defaults_done(struct nvb_plan_defaults *defaults)
     nvb_strv_done(&defaults->gpu_devices);
     free(defaults->cookie.path);
     free(defaults->cookie.text);
+    free(defaults->said.path);
+    free(defaults->said.text);
     *defaults = (struct nvb_plan_defaults){0};
 }
 

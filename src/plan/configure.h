@@ -21,6 +21,7 @@ struct nvb_plan_defaults {
     bool refuses_rootless; /* allow_rootless = false */
     struct nvb_place rootless_place;
     struct nvb_plan_spec cookie; /* a profile's X11 cookie */
+    struct nvb_plan_spec said;   /* a warning that is not to be said again */
 };
 
 #define _cleanup_plan_defaults_ _cleanup_(nvb_plan_defaults_done)

@@ -52,6 +52,7 @@ int nvb_plan_write_cookie(const struct nvb_plan *plan, struct nvb_error **err)
 {
     if (write_for_all(&plan->cookie, "the X11 cookie for this container", err) < 0)
         return -1;
+    (void)write_for_all(&plan->said, "the mark of a warning", NULL);
     return write_for_all(&plan->graphics_profile, "the application profile for this container",
                          err);
 }

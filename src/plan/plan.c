@@ -33,6 +33,8 @@ void nvb_plan_done(struct nvb_plan *plan)
     nvb_vec_release(&plan->gpus);
     free(plan->cookie.path);
     free(plan->cookie.text);
+    free(plan->said.path);
+    free(plan->said.text);
     free(plan->graphics_profile.path);
     free(plan->graphics_profile.text);
     nvb_cdi_edits_done(&plan->edits);

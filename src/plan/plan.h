@@ -100,6 +100,7 @@ struct nvb_plan {
     struct nvb_plan_spec spec;   /* to be written before the engine starts: the
                                     specification, in direct mode the hook's file */
     struct nvb_plan_spec cookie; /* so too: what lets it draw on the caller's X server … */
+    struct nvb_plan_spec said;   /* so too: marks a warning that is not to be said again */
     struct nvb_plan_spec graphics_profile; /* … and what keeps EGL and Vulkan to its GPUs */
     struct nvb_strv hidden_environment; /* variables of the caller that the engine must not see */
 };
@@ -148,8 +149,8 @@ void nvb_plan_line_set_value(struct nvb_plan_line *line, size_t index, const cha
  * writes words that held others as well anew. */
 void nvb_plan_line_drop(struct nvb_plan_line *line, const bool *drop);
 
-/* Writes the plan's X11 cookie and graphics profile where they are not there yet; they are named by
- * their content as well. Returns 0 or -1. */
+/* Writes the plan's X11 cookie, graphics profile and mark of a warning where they are not there
+ * yet; they are named by their content as well. Returns 0 or -1. */
 int nvb_plan_write_cookie(const struct nvb_plan *plan, struct nvb_error **err);
 
 /*

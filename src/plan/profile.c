@@ -29,6 +29,7 @@ struct writer {
     struct nvb_plan_line line;
     struct nvb_claims above; /* what lies over the profile's line anyway */
     struct nvb_plan_spec cookie;
+    struct nvb_plan_spec said;
     struct nvb_notes *notes;
 };
 
@@ -251,6 +252,24 @@ static void lower(const char *name, uint64_t *soft, uint64_t *hard, struct nvb_s
         *soft = *hard;
 }
 
+/* Whether this was said since the caller logged in: nothing has to be done about a limit, and to be
+ * told at each start teaches nobody to read warnings. Without a private folder it is said again. */
+static bool was_said(struct writer *w, const char *text)
+{
+    _cleanup_free_ char *runtime = NULL;
+    if (nvb_trust_runtime_folder(w->input->runtime_dir, &runtime, NULL) != 0)
+        return false;
+    _cleanup_free_ char *path =
+        nvb_strdupf("%s/said-%016llx", runtime,
+                    (unsigned long long)nvb_hash(NVB_HASH_INIT, text, strlen(text)));
+    if (access(path, F_OK) == 0)
+        return true;
+    w->said.path = TAKE_PTR(path);
+    w->said.len = strlen(text);
+    w->said.text = nvb_strdup(text);
+    return false;
+}
+
 static void add_limits(struct writer *w)
 {
     _cleanup_str_ struct nvb_str said = NVB_STR_INIT;
@@ -272,7 +291,7 @@ static void add_limits(struct writer *w)
     }
     if (said.len == 0)
         return;
-    nvb_notes_add(w->notes, NVB_NOTE_WARNING,
+    nvb_notes_add(w->notes, was_said(w, said.data) ? NVB_NOTE_INFO : NVB_NOTE_WARNING,
                   "limits of the profile are lowered to your own hard limits: %s", said.data);
     nvb_notes_hint(w->notes, "'* - memlock unlimited' and the like in /etc/security/limits.d/ "
                              "raises them at the next login");
@@ -316,6 +335,23 @@ static int add_cookie(struct writer *w, struct nvb_error **err)
     return 0;
 }
 
+/* A profile that draws on the session's screen, where there is no session. */
+static void note_display(const struct writer *w)
+{
+    static const char *const names[] = {"DISPLAY", "WAYLAND_DISPLAY"};
+    if (!w->profile->values[NVB_PROFILE_X11_COOKIE].flag)
+        return;
+    for (size_t i = 0; i < NVB_COUNT(names); i++) {
+        const char *value =
+            nvb_environment_find(w->input->options.environment, names[i], strlen(names[i]));
+        if ((value && *value) || nvb_strv_has(&w->above.environment, names[i]))
+            return;
+    }
+    nvb_notes_add(w->notes, NVB_NOTE_NOTICE,
+                  "neither DISPLAY nor WAYLAND_DISPLAY is set: programs in the container have no "
+                  "screen to draw on");
+}
+
 static int write_line(struct writer *w, struct nvb_error **err)
 {
     if (add_paths(w, NVB_PROFILE_DEVICES, "device", err) < 0 ||
@@ -326,6 +362,7 @@ static int write_line(struct writer *w, struct nvb_error **err)
     add_memory(w);
     add_limits(w);
     add_groups(w);
+    note_display(w);
     return 0;
 }
 
@@ -411,9 +448,12 @@ int nvb_plan_add_profiles(const struct nvb_plan_profiles *profiles,
     if (r == 0) {
         lay_lines(profiles, &w.line, capabilities, defaults);
         defaults->cookie = TAKE_STRUCT(w.cookie);
+        defaults->said = TAKE_STRUCT(w.said);
     }
     free(w.cookie.path);
     free(w.cookie.text);
+    free(w.said.path);
+    free(w.said.text);
     nvb_plan_line_done(&w.line);
     nvb_claims_done(&w.above);
     return r;

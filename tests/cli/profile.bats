@@ -238,6 +238,51 @@ PROFILE
     lacks "$output" memlock=65536
 }
 
+@test "that a limit was lowered is said once until the next login" {
+    export XDG_RUNTIME_DIR=$BATS_TEST_TMPDIR/run
+    mkdir -m 0700 "$XDG_RUNTIME_DIR"
+    if [ "$(id -u)" = 0 ]; then
+        (($(awk '/^CapBnd/ { print "0x" $2 }' /proc/self/status) >> 24 & 1)) && skip "this root raises every limit"
+        rm -f /run/nvbind/said-*
+    fi
+    run_it() {
+        run -0 --separate-stderr prlimit --memlock=65536:65536 "$NVBIND_BIN/nvbind" "$@" \
+            --host-root "$RUN_HOST" run --rm --gpu none --profile ai-ml img
+    }
+    run_it
+    [[ $stderr = *"memlock from unlimited to 65536"* ]]
+    run_it
+    [ -z "$stderr" ]
+    run_it -v
+    [[ $stderr = *"info: "*"memlock from unlimited to 65536"* ]]
+    grep -q -e '--ulimit memlock=65536:65536' "$calls"
+}
+
+@test "gaming without a display says so in one line" {
+    unset DISPLAY WAYLAND_DISPLAY
+    run -0 --separate-stderr sim run --rm --gpu none --profile gaming img
+    [ "${#stderr_lines[@]}" = 1 ]
+    [[ $stderr = "nvbind: note: neither DISPLAY nor WAYLAND_DISPLAY is set"* ]]
+    for words in "DISPLAY=:7 sim run" "WAYLAND_DISPLAY=wayland-9 sim run" "sim run -e DISPLAY=:7"; do
+        run -0 --separate-stderr bash_words "$words --rm --gpu none --profile gaming img"
+        [ -z "$stderr" ]
+    done
+}
+
+# A line as the shell reads it, variables before it too.
+bash_words() {
+    eval "$1"
+}
+
+@test "checks of a profile: names, added up over what it extends, shown" {
+    echo 'checks = ["storage"]
+extends = "ai-ml"' >"$profiles/p.toml"
+    run -0 nvbind profile show p
+    [[ $output = *'checks = ['*'"memlock",  # built-in:ai-ml.toml:'*'"storage",  # '*'/p.toml:1'* ]]
+    echo 'checks = ["Mem lock"]' >"$profiles/p.toml"
+    fails "p.toml:1:11: checks: 'Mem lock' is no check's name" '' sim run --gpu none --profile p img
+}
+
 @test "Docker's service sets limits itself: nothing is lowered" {
     fake_engine docker 26.1.5
     run prlimit --memlock=65536:65536 "$NVBIND_BIN/nvbind" --host-root "$RUN_HOST" run \
