@@ -57,6 +57,13 @@ const struct nvb_command nvb_commands[] = {
         .options = nvb_selftest_options,
     },
     {
+        .name = "migrate",
+        .summary = "rewrite scripts, units and Compose files from Docker to Podman",
+        .main = nvb_cmd_migrate,
+        .options = nvb_migrate_options,
+        .operand = "FILE",
+    },
+    {
         .name = "simulate",
         .summary = "make a simulated host, for machines without a GPU",
         .main = nvb_cmd_simulate,
