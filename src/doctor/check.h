@@ -16,6 +16,7 @@ struct nvb_check {
     const char *looks_at;
     const char *needs; /* a row further up that must not have failed or been skipped; or NULL */
     void (*run)(struct nvb_doctor *d, struct nvb_finding *f);
+    bool on_request; /* only where its name or a profile asks: it matters to some work alone */
 };
 
 /* The tables, one a file, each ended by a row without a name. */
@@ -185,11 +186,15 @@ bool nvb_doctor_wants_rootless(struct nvb_doctor *d, struct nvb_finding *f);
 /* The cgroups: 1, 2, or 3 for both (hybrid); 0 where they are not mounted or not recorded. */
 unsigned nvb_doctor_cgroups(struct nvb_doctor *d);
 
+/* Whether SELinux is there and denies. */
+bool nvb_doctor_selinux_enforces(struct nvb_doctor *d);
+
 /* The name of the OCI runtime that Podman would start ("crun"), borrowed, or NULL: not known. */
 const char *nvb_doctor_oci_runtime(struct nvb_doctor *d);
 
-/* The value of an option that the configuration's default_args or the last plan gives, all of them
- * in order: LONG without dashes. */
-void nvb_doctor_arguments(const struct nvb_doctor *d, const char *name, struct nvb_strv *ret);
+/* Appends the values of the option NAME (without dashes; LETTER is its short form or 0) in the
+ * configuration's default_args, then in the last plan. */
+void nvb_doctor_arguments(const struct nvb_doctor *d, const char *name, char letter,
+                          struct nvb_strv *ret);
 
 #endif

@@ -212,29 +212,39 @@ const char *nvb_doctor_oci_runtime(struct nvb_doctor *d)
 
 /* ---- what containers are started with ---- */
 
-/* "--security-opt X", "--security-opt=X" in the configuration's default_args. */
-static void configured_arguments(const struct nvb_config *config, const char *name,
+/* Where the value of option NAME stands in WORD: "--name=value", "-nvalue"; "": it is the next word;
+ * NULL: it is another option. */
+static const char *value_in(const char *word, const char *name, char letter)
+{
+    size_t len = strlen(name);
+    if (nvb_has_prefix(word, "--"))
+        return strncmp(word + 2, name, len) != 0 ? NULL
+               : word[2 + len] == '='            ? word + 2 + len + 1
+               : word[2 + len] == '\0'           ? word + 2 + len
+                                                 : NULL;
+    return letter && word[0] == '-' && word[1] == letter ? word + 2 + (word[2] == '=') : NULL;
+}
+
+static void configured_arguments(const struct nvb_config *config, const char *name, char letter,
                                  struct nvb_strv *ret)
 {
     const struct nvb_key_items *items = nvb_config_items(config, NVB_CONFIG_DEFAULT_ARGS);
-    size_t len = strlen(name);
     for (size_t i = 0; i < items->count; i++) {
-        const char *word = items->items[i].text;
-        if (!nvb_has_prefix(word, "--") || strncmp(word + 2, name, len) != 0)
-            continue;
-        if (word[2 + len] == '=')
-            nvb_strv_add(ret, word + 2 + len + 1);
-        else if (word[2 + len] == '\0')
+        const char *value = value_in(items->items[i].text, name, letter);
+        if (value && *value)
+            nvb_strv_add(ret, value);
+        else if (value)
             nvb_strv_add(ret, i + 1 < items->count ? items->items[i + 1].text : "");
     }
 }
 
-void nvb_doctor_arguments(const struct nvb_doctor *d, const char *name, struct nvb_strv *ret)
+void nvb_doctor_arguments(const struct nvb_doctor *d, const char *name, char letter,
+                          struct nvb_strv *ret)
 {
     const struct nvb_doc *last = d->options->last;
     const struct nvb_doc *options = nvb_doc_find(nvb_doc_find(last, "plan"), "options");
     if (d->options->config)
-        configured_arguments(d->options->config, name, ret);
+        configured_arguments(d->options->config, name, letter, ret);
     if (!options || options->type != NVB_DOC_LIST)
         return;
     nvb_vec_foreach (option, &options->list) {

@@ -6,7 +6,19 @@
 #include "doctor/context.h"
 
 static const struct nvb_check *const tables[] = {
+    nvb_checks_engine,
     nvb_checks_driver,
+    nvb_checks_service,
+    nvb_checks_nodes,
+    nvb_checks_access,
+    nvb_checks_rootless,
+    nvb_checks_machine,
+    nvb_checks_security,
+    nvb_checks_docker,
+    nvb_checks_display,
+    nvb_checks_storage,
+    nvb_checks_registries,
+    nvb_checks_network,
 };
 
 static const struct nvb_check *get(size_t index)
@@ -100,8 +112,9 @@ static const char *why_not(struct nvb_doctor *d, const struct nvb_check *check)
 
 static bool is_wanted(const struct nvb_check *check, const struct nvb_strv *names)
 {
-    return names->count == 0 || nvb_strv_has(names, check->name) ||
-           nvb_strv_has(names, check->group);
+    if (names->count == 0)
+        return !check->on_request;
+    return nvb_strv_has(names, check->name) || nvb_strv_has(names, check->group);
 }
 
 static void copy_finding(const struct nvb_finding *from, struct nvb_finding *to)
