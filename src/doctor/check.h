@@ -19,6 +19,17 @@ struct nvb_check {
     bool on_request; /* only where its name or a profile asks: it matters to some work alone */
 };
 
+#define NVB_CHECK(name_, group_, looks_at_, needs_, run_)                               \
+    {                                                                                   \
+        .name = (name_), .group = (group_), .looks_at = (looks_at_), .needs = (needs_), \
+        .run = (run_)                                                                   \
+    }
+#define NVB_CHECK_ON_REQUEST(name_, group_, looks_at_, needs_, run_)                    \
+    {                                                                                   \
+        .name = (name_), .group = (group_), .looks_at = (looks_at_), .needs = (needs_), \
+        .run = (run_), .on_request = true                                               \
+    }
+
 /* The tables, one a file, each ended by a row without a name. */
 extern const struct nvb_check nvb_checks_engine[];
 extern const struct nvb_check nvb_checks_driver[];

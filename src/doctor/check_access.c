@@ -4,14 +4,14 @@
 
 #include "doctor/check.h"
 
-#define PROPER_OPTIONS                                                                   \
-    "# Made by nvidia-modprobe and the driver with these owners and this mode.\n"        \
+#define PROPER_OPTIONS                                                            \
+    "# Made by nvidia-modprobe and the driver with these owners and this mode.\n" \
     "options nvidia NVreg_DeviceFileUID=0 NVreg_DeviceFileGID=0 NVreg_DeviceFileMode=0666\n"
-#define PROPER_RULES                                                                     \
+#define PROPER_RULES                                                                        \
     "# The nodes are made by the driver's own program, which sets the driver's own mode.\n" \
-    "ACTION==\"add\", KERNEL==\"nvidia\", SUBSYSTEM==\"module\", "                       \
-    "RUN+=\"/usr/bin/nvidia-modprobe -c0\"\n"                                            \
-    "ACTION==\"add\", KERNEL==\"nvidia_uvm\", SUBSYSTEM==\"module\", "                   \
+    "ACTION==\"add\", KERNEL==\"nvidia\", SUBSYSTEM==\"module\", "                          \
+    "RUN+=\"/usr/bin/nvidia-modprobe -c0\"\n"                                               \
+    "ACTION==\"add\", KERNEL==\"nvidia_uvm\", SUBSYSTEM==\"module\", "                      \
     "RUN+=\"/usr/bin/nvidia-modprobe -u -c0\"\n"
 
 enum reach {
@@ -177,7 +177,6 @@ static int read_parameter(const char *params, const char *name, uint64_t *ret)
     return nvb_parse_u64(at, strspn(at, "0123456789"), 10, ret) < 0;
 }
 
-
 static void check_mode(struct nvb_doctor *d, struct nvb_finding *f)
 {
     _cleanup_free_ char *params = nvb_doctor_read(d, "/proc/driver/nvidia/params");
@@ -189,8 +188,9 @@ static void check_mode(struct nvb_doctor *d, struct nvb_finding *f)
     nvb_vec_foreach (node, nvb_doctor_nodes(d)) {
         if (!node->present || !node->is_device || node->mode == mode)
             continue;
-        nvb_finding_warn(f, "%s has mode %04o and the driver was told %04o: the next one who starts "
-                            "it sets that again",
+        nvb_finding_warn(f,
+                         "%s has mode %04o and the driver was told %04o: the next one who starts "
+                         "it sets that again",
                          node->path, (unsigned)node->mode, (unsigned)mode);
         (void)nvb_fix_write(f, true, "/etc/modprobe.d/nvbind-nodes.conf", PROPER_OPTIONS);
         return;
@@ -225,8 +225,9 @@ static void check_udev(struct nvb_doctor *d, struct nvb_finding *f)
             seen += text && strstr(text, "nvidia");
             if (!text || !repairs_by_chmod(text))
                 continue;
-            nvb_finding_warn(f, "%s repairs permissions by chmod: it runs after programs have "
-                                "looked, and opens what it was not meant for",
+            nvb_finding_warn(f,
+                             "%s repairs permissions by chmod: it runs after programs have "
+                             "looked, and opens what it was not meant for",
                              path);
             _cleanup_free_ char *kept = nvb_strdupf("%s.before-nvbind", path);
             (void)nvb_fix_root(f, "cp", "-p", path, kept, NULL);
@@ -240,14 +241,15 @@ static void check_udev(struct nvb_doctor *d, struct nvb_finding *f)
 }
 
 const struct nvb_check nvb_checks_access[] = {
-    {"node-access", "nodes", "owner, group and mode of the driver's nodes", "driver-module",
-     check_access},
-    {"node-groups", "nodes", "groups of the nodes in /dev/dri against the caller's",
-     "driver-module", check_groups},
-    {"groups-kept", "nodes", "nodes that only a further group opens, and the OCI runtime",
-     "driver-module", check_kept},
-    {"node-mode", "nodes", "the nodes' mode against /proc/driver/nvidia/params", "driver-module",
-     check_mode},
-    {"udev-rules", "nodes", "udev rules that repair permissions by chmod", NULL, check_udev},
+    NVB_CHECK("node-access", "nodes", "owner, group and mode of the driver's nodes",
+              "driver-module", check_access),
+    NVB_CHECK("node-groups", "nodes", "groups of the nodes in /dev/dri against the caller's",
+              "driver-module", check_groups),
+    NVB_CHECK("groups-kept", "nodes", "nodes that only a further group opens, and the OCI runtime",
+              "driver-module", check_kept),
+    NVB_CHECK("node-mode", "nodes", "the nodes' mode against /proc/driver/nvidia/params",
+              "driver-module", check_mode),
+    NVB_CHECK("udev-rules", "nodes", "udev rules that repair permissions by chmod", NULL,
+              check_udev),
     {0},
 };

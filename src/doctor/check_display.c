@@ -39,8 +39,9 @@ static void check_socket(struct nvb_doctor *d, struct nvb_finding *f)
     const char *display = nvb_doctor_env(d, "DISPLAY");
     if (!wants_display(d, f, &number)) {
         if (display) {
-            nvb_finding_warn(f, "DISPLAY is '%s': a container reaches that X server by the network "
-                                "alone",
+            nvb_finding_warn(f,
+                             "DISPLAY is '%s': a container reaches that X server by the network "
+                             "alone",
                              display);
             (void)nvb_fix_text(f, "nvbind run --network host --profile gaming IMAGE");
         }
@@ -52,8 +53,9 @@ static void check_socket(struct nvb_doctor *d, struct nvb_finding *f)
         (void)nvb_fix_text(f, "set DISPLAY to one of: ls " X11_FOLDER "  (X1 is :1)");
     } else if (nvb_root_stat(&d->host.root, X11_FOLDER, &st) == 0 &&
                (st.st_mode & 07777) != 01777) {
-        nvb_finding_warn(f, X11_FOLDER " has mode %04o, not 1777: the next X server or user cannot "
-                            "make its socket there",
+        nvb_finding_warn(f,
+                         X11_FOLDER " has mode %04o, not 1777: the next X server or user cannot "
+                                    "make its socket there",
                          (unsigned)st.st_mode & 07777);
         (void)nvb_fix_root(f, "chmod", "1777", X11_FOLDER, NULL);
     } else {
@@ -81,7 +83,8 @@ static void check_cookie(struct nvb_doctor *d, struct nvb_finding *f)
         return;
     _cleanup_free_ char *path = read_cookies(d, &file, &there);
     if (!there) {
-        nvb_finding_fail(f, "there is no X cookie: %s cannot be read", path ? path : "~/.Xauthority");
+        nvb_finding_fail(f, "there is no X cookie: %s cannot be read",
+                         path ? path : "~/.Xauthority");
         (void)nvb_fix_text(f, "log in at the desktop, or point XAUTHORITY at the session's file: "
                               "ls /run/user/$(id -u)/.mutter-Xwaylandauth* /run/user/$(id -u)/gdm");
     } else if (nvb_x11_find_cookie(file.data, file.len, number, &cookie, &len) != 0) {
@@ -114,8 +117,9 @@ static void check_xhost(struct nvb_doctor *d, struct nvb_finding *f)
     } else if (access == NVB_X11_CLOSED) {
         nvb_finding_ok(f, "only who has the cookie may connect");
     } else {
-        nvb_finding_warn(f, "the X server lets %s connect (xhost +%s): any of them may read the "
-                            "keyboard",
+        nvb_finding_warn(f,
+                         "the X server lets %s connect (xhost +%s): any of them may read the "
+                         "keyboard",
                          access == NVB_X11_ANY ? "everybody" : "every local user",
                          access == NVB_X11_ANY ? "" : "local:");
         if (access == NVB_X11_ANY)
@@ -178,8 +182,7 @@ static void check_input(struct nvb_doctor *d, struct nvb_finding *f)
     for (size_t i = 0; i < names.count && !open; i++) {
         _cleanup_free_ char *path = nvb_strdupf("/dev/input/%s", names.items[i]);
         const struct nvb_caller *caller = &d->options->caller;
-        if (!nvb_has_prefix(names.items[i], "event") ||
-            nvb_root_stat(&d->host.dev, path, &st) < 0)
+        if (!nvb_has_prefix(names.items[i], "event") || nvb_root_stat(&d->host.dev, path, &st) < 0)
             continue;
         open = caller->uid == 0 || (st.st_mode & 04) ||
                (st.st_uid == caller->uid && st.st_mode & 0400);
@@ -200,11 +203,13 @@ static void check_input(struct nvb_doctor *d, struct nvb_finding *f)
 }
 
 const struct nvb_check nvb_checks_display[] = {
-    {"x11-socket", "display", "DISPLAY and its socket in " X11_FOLDER, NULL, check_socket},
-    {"x11-cookie", "display", "XAUTHORITY and the display's cookie in it", NULL, check_cookie},
-    {"xhost", "display", "whom the X server lets in without a cookie", "x11-socket", check_xhost},
-    {"wayland", "display", "WAYLAND_DISPLAY and its socket", NULL, check_wayland},
-    {"sound", "display", "PipeWire's or PulseAudio's socket", NULL, check_sound},
-    {"input", "display", "the caller's right on /dev/input", NULL, check_input, .on_request = true},
+    NVB_CHECK("x11-socket", "display", "DISPLAY and its socket in " X11_FOLDER, NULL, check_socket),
+    NVB_CHECK("x11-cookie", "display", "XAUTHORITY and the display's cookie in it", NULL,
+              check_cookie),
+    NVB_CHECK("xhost", "display", "whom the X server lets in without a cookie", "x11-socket",
+              check_xhost),
+    NVB_CHECK("wayland", "display", "WAYLAND_DISPLAY and its socket", NULL, check_wayland),
+    NVB_CHECK("sound", "display", "PipeWire's or PulseAudio's socket", NULL, check_sound),
+    NVB_CHECK_ON_REQUEST("input", "display", "the caller's right on /dev/input", NULL, check_input),
     {0},
 };

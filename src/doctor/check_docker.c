@@ -99,8 +99,9 @@ static void check_cdi(struct nvb_doctor *d, struct nvb_finding *f)
     if (!version) {
         nvb_finding_skip(f, "Docker's version is not known");
     } else if (version < 2500) {
-        nvb_finding_warn(f, "Docker %s has no CDI: 'nvbind run --runtime docker' passes devices and "
-                            "files directly",
+        nvb_finding_warn(f,
+                         "Docker %s has no CDI: 'nvbind run --runtime docker' passes devices and "
+                         "files directly",
                          docker->engine.version_text);
         (void)nvb_fix_text(f, "nothing for 'nvbind run'; CDI needs Docker 25 or later");
     } else if (set || (version >= 2802 && !unset) ||
@@ -148,8 +149,9 @@ static void check_cgroup(struct nvb_doctor *d, struct nvb_finding *f)
     } else {
         nvb_finding_warn(f, "NVIDIA's runtime with the cgroup driver systemd: its containers lose "
                             "their GPUs at 'systemctl daemon-reload'");
-        (void)nvb_fix_text(f, "start them with 'nvbind run --runtime docker', or in %s: "
-                              "\"exec-opts\": [\"native.cgroupdriver=cgroupfs\"]",
+        (void)nvb_fix_text(f,
+                           "start them with 'nvbind run --runtime docker', or in %s: "
+                           "\"exec-opts\": [\"native.cgroupdriver=cgroupfs\"]",
                            DAEMON_JSON);
     }
 }
@@ -165,15 +167,18 @@ static void check_runtime(struct nvb_doctor *d, struct nvb_finding *f)
     _cleanup_free_ char *full =
         path && path[0] != '/' ? nvb_strdupf("/usr/bin/%s", path) : nvb_strdup(path);
     if (full && !nvb_doctor_exists(d, full)) {
-        nvb_finding_fail(f, "the runtime 'nvidia' of %s is %s, which is not there", DAEMON_JSON, full);
-        (void)nvb_fix_text(f, "take \"runtimes\": {\"nvidia\": …} and \"default-runtime\" out of %s, "
-                              "then: sudo systemctl restart docker",
+        nvb_finding_fail(f, "the runtime 'nvidia' of %s is %s, which is not there", DAEMON_JSON,
+                         full);
+        (void)nvb_fix_text(f,
+                           "take \"runtimes\": {\"nvidia\": …} and \"default-runtime\" out of %s, "
+                           "then: sudo systemctl restart docker",
                            DAEMON_JSON);
     } else if (runtime && strcmp(runtime, "nvidia") == 0) {
         nvb_finding_warn(f, "Docker's default runtime is NVIDIA's: any image that sets "
                             "NVIDIA_VISIBLE_DEVICES gets GPUs unasked");
-        (void)nvb_fix_text(f, "take \"default-runtime\" out of %s, then: sudo systemctl restart "
-                              "docker",
+        (void)nvb_fix_text(f,
+                           "take \"default-runtime\" out of %s, then: sudo systemctl restart "
+                           "docker",
                            DAEMON_JSON);
     } else {
         nvb_finding_ok(f, "Docker's default runtime is an ordinary one");
@@ -181,12 +186,15 @@ static void check_runtime(struct nvb_doctor *d, struct nvb_finding *f)
 }
 
 const struct nvb_check nvb_checks_docker[] = {
-    {"docker-daemon", "docker", "whether Docker's service answers; its daemon.json", NULL,
-     check_daemon},
-    {"docker-socket", "docker", "the caller's right on Docker's socket", NULL, check_socket},
-    {"docker-cdi", "docker", "Docker's version and its daemon's feature CDI", NULL, check_cdi},
-    {"docker-cgroup", "docker", "NVIDIA's runtime with the cgroup driver systemd", NULL,
-     check_cgroup},
-    {"docker-runtime", "docker", "Docker's runtimes and its default one", NULL, check_runtime},
+    NVB_CHECK("docker-daemon", "docker", "whether Docker's service answers; its daemon.json", NULL,
+              check_daemon),
+    NVB_CHECK("docker-socket", "docker", "the caller's right on Docker's socket", NULL,
+              check_socket),
+    NVB_CHECK("docker-cdi", "docker", "Docker's version and its daemon's feature CDI", NULL,
+              check_cdi),
+    NVB_CHECK("docker-cgroup", "docker", "NVIDIA's runtime with the cgroup driver systemd", NULL,
+              check_cgroup),
+    NVB_CHECK("docker-runtime", "docker", "Docker's runtimes and its default one", NULL,
+              check_runtime),
     {0},
 };

@@ -214,15 +214,16 @@ static void check_version(struct nvb_doctor *d, struct nvb_finding *f)
 }
 
 const struct nvb_check nvb_checks_driver[] = {
-    {"wsl2", "driver", "/proc/version, /dev/dxg, /usr/lib/wsl/lib", NULL, check_wsl},
-    {"gpu", "driver", "display devices on the PCI bus, /proc/driver/nvidia/gpus", NULL, check_gpu},
-    {"driver-bound", "driver", "which kernel driver has each GPU", "gpu", check_bound},
-    {"driver-libraries", "driver", "libcuda and libnvidia-ml, by the loader's cache", "gpu",
-     check_libraries},
-    {"driver-module", "driver", "/proc/driver/nvidia/version", "gpu", check_module},
-    {"driver-secure-boot", "driver", "the firmware's variable SecureBoot", "gpu",
-     check_secure_boot},
-    {"driver-version", "driver", "the module's version and libcuda's", "driver-module",
-     check_version},
+    NVB_CHECK("wsl2", "driver", "/proc/version, /dev/dxg, /usr/lib/wsl/lib", NULL, check_wsl),
+    NVB_CHECK("gpu", "driver", "display devices on the PCI bus, /proc/driver/nvidia/gpus", NULL,
+              check_gpu),
+    NVB_CHECK("driver-bound", "driver", "which kernel driver has each GPU", "gpu", check_bound),
+    NVB_CHECK("driver-libraries", "driver", "libcuda and libnvidia-ml, by the loader's cache",
+              "gpu", check_libraries),
+    NVB_CHECK("driver-module", "driver", "/proc/driver/nvidia/version", "gpu", check_module),
+    NVB_CHECK("driver-secure-boot", "driver", "the firmware's variable SecureBoot", "gpu",
+              check_secure_boot),
+    NVB_CHECK("driver-version", "driver", "the module's version and libcuda's", "driver-module",
+              check_version),
     {0},
 };

@@ -57,16 +57,18 @@ static void check_cdi(struct nvb_doctor *d, struct nvb_finding *f)
             return;
         }
         if (engine->version < (podman ? 401u : 2500u)) {
-            nvb_finding_warn(f, "%s %s has no CDI: nvbind passes devices and files directly, other "
-                                "tools cannot",
+            nvb_finding_warn(f,
+                             "%s %s has no CDI: nvbind passes devices and files directly, other "
+                             "tools cannot",
                              podman ? "Podman" : "Docker", engine->version_text);
             (void)nvb_fix_text(f, "nothing for 'nvbind run'; for 'podman run --device "
                                   "nvidia.com/gpu=all' install Podman 4.1 or later, Docker 25");
             return;
         }
         if (podman && engine->version < 500 && !f->evidence)
-            nvb_finding_ok(f, "Podman %s has CDI; its own '--gpus' does nothing before 5.0, that of "
-                              "'nvbind run' works",
+            nvb_finding_ok(f,
+                           "Podman %s has CDI; its own '--gpus' does nothing before 5.0, that of "
+                           "'nvbind run' works",
                            engine->version_text);
         else if (!f->evidence)
             nvb_finding_ok(f, "%s %s has CDI", podman ? "Podman" : "Docker", engine->version_text);
@@ -77,8 +79,7 @@ static void check_oci(struct nvb_doctor *d, struct nvb_finding *f)
 {
     const struct nvb_doctor_engine *podman = nvb_doctor_podman(d);
     const char *name = nvb_doctor_oci_runtime(d);
-    const struct nvb_doc *runtime =
-        nvb_doc_find(nvb_doc_find(&podman->info, "host"), "ociRuntime");
+    const struct nvb_doc *runtime = nvb_doc_find(nvb_doc_find(&podman->info, "host"), "ociRuntime");
     const char *path = nvb_doc_find_text(runtime, "path");
     if (!podman->installed) {
         nvb_finding_skip(f, "Podman is not installed");
@@ -143,11 +144,10 @@ static void check_buildx(struct nvb_doctor *d, struct nvb_finding *f)
     const struct nvb_doctor_engine *docker = nvb_doctor_docker(d);
     const bool real = docker->installed && docker->engine.kind == NVB_ENGINE_DOCKER;
     _cleanup_free_ char *own = nvb_doctor_home(d, ".docker/cli-plugins/docker-buildx");
-    const bool plugin =
-        nvb_doctor_exists(d, "/usr/libexec/docker/cli-plugins/docker-buildx") ||
-        nvb_doctor_exists(d, "/usr/lib/docker/cli-plugins/docker-buildx") ||
-        nvb_doctor_exists(d, "/usr/local/lib/docker/cli-plugins/docker-buildx") ||
-        (own && nvb_doctor_exists(d, own));
+    const bool plugin = nvb_doctor_exists(d, "/usr/libexec/docker/cli-plugins/docker-buildx") ||
+                        nvb_doctor_exists(d, "/usr/lib/docker/cli-plugins/docker-buildx") ||
+                        nvb_doctor_exists(d, "/usr/local/lib/docker/cli-plugins/docker-buildx") ||
+                        (own && nvb_doctor_exists(d, own));
     if (real && plugin) {
         nvb_finding_ok(f, "docker buildx is installed");
     } else if (real && docker->engine.version >= 2300) {
@@ -162,11 +162,14 @@ static void check_buildx(struct nvb_doctor *d, struct nvb_finding *f)
 }
 
 const struct nvb_check nvb_checks_engine[] = {
-    {"engine", "engine", "podman and docker in PATH", NULL, check_engine},
-    {"engine-answers", "engine", "whether 'podman info' works", "engine", check_answers},
-    {"engine-cdi", "engine", "whether the engines' versions know CDI", "engine", check_cdi},
-    {"oci-runtime", "engine", "the OCI runtime that Podman names", "engine", check_oci},
-    {"compose", "engine", "tools for compose files and their versions", "engine", check_compose},
-    {"buildx", "engine", "whether 'docker buildx' has an answer here", "engine", check_buildx},
+    NVB_CHECK("engine", "engine", "podman and docker in PATH", NULL, check_engine),
+    NVB_CHECK("engine-answers", "engine", "whether 'podman info' works", "engine", check_answers),
+    NVB_CHECK("engine-cdi", "engine", "whether the engines' versions know CDI", "engine",
+              check_cdi),
+    NVB_CHECK("oci-runtime", "engine", "the OCI runtime that Podman names", "engine", check_oci),
+    NVB_CHECK("compose", "engine", "tools for compose files and their versions", "engine",
+              check_compose),
+    NVB_CHECK("buildx", "engine", "whether 'docker buildx' has an answer here", "engine",
+              check_buildx),
     {0},
 };

@@ -1,7 +1,7 @@
 /* The machine and what the process that asks was given: cgroups, root folder, limits, memory. */
 
-#include <string.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/vfs.h>
 
 #include "doctor/check.h"
@@ -40,7 +40,8 @@ static void check_hybrid(struct nvb_doctor *d, struct nvb_finding *f)
     const char *runtime = nvb_doctor_oci_runtime(d);
     const bool podman = nvb_doctor_podman(d)->installed;
     if (!podman) {
-        nvb_finding_warn(f, "cgroups are hybrid, version 1 and 2 together: crun does not take that");
+        nvb_finding_warn(f,
+                         "cgroups are hybrid, version 1 and 2 together: crun does not take that");
     } else if (runtime && strcmp(runtime, "runc") == 0) {
         nvb_finding_warn(f, "cgroups are hybrid; runc takes that, crun does not");
     } else {
@@ -92,10 +93,12 @@ static void check_chroot(struct nvb_doctor *d, struct nvb_finding *f)
         nvb_finding_ok(f, "the root folder is a mount");
         return;
     }
-    nvb_finding_fail(f, "this is a plain chroot: its root is no mount, so no container can leave it");
-    (void)nvb_fix_text(f, "enter the tree with 'systemd-nspawn -D TREE' or by pivot_root in a mount "
-                          "namespace: unshare -m sh -c 'mount --bind TREE TREE && cd TREE && "
-                          "mkdir -p old && pivot_root . old && exec /bin/sh'");
+    nvb_finding_fail(f,
+                     "this is a plain chroot: its root is no mount, so no container can leave it");
+    (void)nvb_fix_text(f,
+                       "enter the tree with 'systemd-nspawn -D TREE' or by pivot_root in a mount "
+                       "namespace: unshare -m sh -c 'mount --bind TREE TREE && cd TREE && "
+                       "mkdir -p old && pivot_root . old && exec /bin/sh'");
 }
 
 /* CAP_SYS_RESOURCE (capabilities(7)) is bit 24: without it root may not raise a limit, and Podman
@@ -167,8 +170,9 @@ static void check_memlock(struct nvb_doctor *d, struct nvb_finding *f)
     } else if (d->options->caller.uid == 0 || hard >= GIB) {
         nvb_finding_ok(f, hard == UINT64_MAX ? "no limit" : "a gigabyte or more may be locked");
     } else {
-        nvb_finding_warn(f, "only %llu KiB may be locked in memory: pinned buffers and RDMA need "
-                            "more, and a rootless container cannot raise it",
+        nvb_finding_warn(f,
+                         "only %llu KiB may be locked in memory: pinned buffers and RDMA need "
+                         "more, and a rootless container cannot raise it",
                          (unsigned long long)hard / 1024);
         _cleanup_free_ char *text =
             nvb_strdupf("%s - memlock unlimited\n", nvb_doctor_user_name(d));
@@ -220,12 +224,15 @@ static void check_infiniband(struct nvb_doctor *d, struct nvb_finding *f)
 }
 
 const struct nvb_check nvb_checks_machine[] = {
-    {"cgroups", "machine", "the cgroup file systems that are mounted", NULL, check_cgroups},
-    {"chroot", "machine", "whether the root folder is a mount", NULL, check_chroot},
-    {"rlimits", "machine", "whether root may raise limits (CAP_SYS_RESOURCE)", NULL, check_rlimits},
-    {"memlock", "machine", "how much memory may be locked", NULL, check_memlock, .on_request = true},
-    {"shm", "machine", "/dev/shm and its size", NULL, check_shm},
-    {"infiniband", "machine", "/sys/class/infiniband and /dev/infiniband", NULL, check_infiniband,
-     .on_request = true},
+    NVB_CHECK("cgroups", "machine", "the cgroup file systems that are mounted", NULL,
+              check_cgroups),
+    NVB_CHECK("chroot", "machine", "whether the root folder is a mount", NULL, check_chroot),
+    NVB_CHECK("rlimits", "machine", "whether root may raise limits (CAP_SYS_RESOURCE)", NULL,
+              check_rlimits),
+    NVB_CHECK_ON_REQUEST("memlock", "machine", "how much memory may be locked", NULL,
+                         check_memlock),
+    NVB_CHECK("shm", "machine", "/dev/shm and its size", NULL, check_shm),
+    NVB_CHECK_ON_REQUEST("infiniband", "machine", "/sys/class/infiniband and /dev/infiniband", NULL,
+                         check_infiniband),
     {0},
 };

@@ -97,8 +97,8 @@ static uint64_t find_listener(const char *table, const struct port *port, unsign
         uint64_t inode;
         /* TCP: 0A is LISTEN; UDP: 07 is a socket that waits */
         if (!colon || strcmp(words.items[3], port->udp ? "07" : "0A") != 0 ||
-            nvb_parse_u64(colon + 1, strlen(colon + 1), 16, &number) < 0 ||
-            number < port->number || number > port->last ||
+            nvb_parse_u64(colon + 1, strlen(colon + 1), 16, &number) < 0 || number < port->number ||
+            number > port->last ||
             nvb_parse_u64(words.items[9], strlen(words.items[9]), 10, &inode) < 0)
             continue;
         *ret_port = (unsigned)number;
@@ -166,16 +166,17 @@ static void check_used(struct nvb_doctor *d, struct nvb_finding *f)
         _cleanup_free_ char *owner = find_owner(d, inode);
         nvb_finding_fail(f, "port %u is taken by %s", number,
                          owner ? owner : "another user's process");
-        (void)nvb_fix_text(f, "podman ps --format '{{.Names}} {{.Ports}}'  names a container that "
-                              "has it; podman stop NAME, or publish another port: -p %u:%u",
+        (void)nvb_fix_text(f,
+                           "podman ps --format '{{.Names}} {{.Ports}}'  names a container that "
+                           "has it; podman stop NAME, or publish another port: -p %u:%u",
                            number < 65535 ? number + 1 : number - 1, number);
     }
     nvb_vec_release(&ports);
 }
 
 const struct nvb_check nvb_checks_network[] = {
-    {"ports-privileged", "network", "ip_unprivileged_port_start against ports to be published",
-     NULL, check_privileged},
-    {"ports-used", "network", "who listens on ports to be published", NULL, check_used},
+    NVB_CHECK("ports-privileged", "network",
+              "ip_unprivileged_port_start against ports to be published", NULL, check_privileged),
+    NVB_CHECK("ports-used", "network", "who listens on ports to be published", NULL, check_used),
     {0},
 };

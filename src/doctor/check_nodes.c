@@ -153,8 +153,9 @@ static void check_major(struct nvb_doctor *d, struct nvb_finding *f)
     nvb_vec_foreach (gpu, nvb_doctor_gpus(d))
         find_wrong(&gpu->nodes, devices, &seen, &wrong);
     if (wrong) {
-        nvb_finding_fail(f, "%s has the major number %u and the kernel's is %ld: the module was "
-                            "loaded anew since",
+        nvb_finding_fail(f,
+                         "%s has the major number %u and the kernel's is %ld: the module was "
+                         "loaded anew since",
                          wrong->path, wrong->major, major_of(devices, wrong->role));
         (void)nvb_fix_root(f, "rm", "-f", wrong->path, NULL);
         if (wrong->role == NVB_NODE_UVM || wrong->role == NVB_NODE_UVM_TOOLS)
@@ -169,12 +170,13 @@ static void check_major(struct nvb_doctor *d, struct nvb_finding *f)
 }
 
 const struct nvb_check nvb_checks_nodes[] = {
-    {"node-control", "nodes", "/dev/nvidiactl and /dev/nvidia0 …", "driver-module", check_control},
-    {"node-uvm", "nodes", "/dev/nvidia-uvm", "driver-module", check_uvm},
-    {"node-uvm-tools", "nodes", "/dev/nvidia-uvm-tools", "driver-module", check_uvm_tools},
-    {"node-modeset", "nodes", "/dev/nvidia-modeset", "driver-module", check_modeset},
-    {"node-dri", "nodes", "the GPUs' nodes in /dev/dri", "driver-module", check_dri},
-    {"node-numbers", "nodes", "the nodes' major numbers against /proc/devices", "driver-module",
-     check_major},
+    NVB_CHECK("node-control", "nodes", "/dev/nvidiactl and /dev/nvidia0 …", "driver-module",
+              check_control),
+    NVB_CHECK("node-uvm", "nodes", "/dev/nvidia-uvm", "driver-module", check_uvm),
+    NVB_CHECK("node-uvm-tools", "nodes", "/dev/nvidia-uvm-tools", "driver-module", check_uvm_tools),
+    NVB_CHECK("node-modeset", "nodes", "/dev/nvidia-modeset", "driver-module", check_modeset),
+    NVB_CHECK("node-dri", "nodes", "the GPUs' nodes in /dev/dri", "driver-module", check_dri),
+    NVB_CHECK("node-numbers", "nodes", "the nodes' major numbers against /proc/devices",
+              "driver-module", check_major),
     {0},
 };

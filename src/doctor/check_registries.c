@@ -132,8 +132,9 @@ static void check_format(struct nvb_doctor *d, struct nvb_finding *f)
     const bool root = nvb_has_prefix(r.path, "/etc/");
     _cleanup_free_ char *kept = nvb_strdupf("%s.v1", r.path);
     if (r.is_mixed) {
-        (void)nvb_fix_text(f, "take [registries.search], [registries.insecure] and "
-                              "[registries.block] out of %s",
+        (void)nvb_fix_text(f,
+                           "take [registries.search], [registries.insecure] and "
+                           "[registries.block] out of %s",
                            r.path);
         return;
     }
@@ -169,8 +170,9 @@ static void check_search(struct nvb_doctor *d, struct nvb_finding *f)
 }
 
 const struct nvb_check nvb_checks_registries[] = {
-    {"registries-format", "registries", "the version of registries.conf", NULL, check_format},
-    {"registries-search", "registries", "where short names of images are looked for", NULL,
-     check_search},
+    NVB_CHECK("registries-format", "registries", "the version of registries.conf", NULL,
+              check_format),
+    NVB_CHECK("registries-search", "registries", "where short names of images are looked for", NULL,
+              check_search),
     {0},
 };

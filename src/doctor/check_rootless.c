@@ -10,7 +10,6 @@
 
 /* ---- sub-ids (subuid(5)) ---- */
 
-
 struct ranges {
     uint64_t mine;  /* how many ids the caller has */
     uint64_t after; /* the first id behind every range of the file */
@@ -79,8 +78,9 @@ static void check_subids(struct nvb_doctor *d, struct nvb_finding *f)
         return;
     }
     if (least == 0)
-        nvb_finding_fail(f, "%s has no range in %s: images with more than one user cannot be "
-                            "unpacked",
+        nvb_finding_fail(f,
+                         "%s has no range in %s: images with more than one user cannot be "
+                         "unpacked",
                          name, file);
     else
         nvb_finding_fail(f, "%s has %llu ids in %s; images need %u", name,
@@ -165,7 +165,8 @@ static void check_userns_apparmor(struct nvb_doctor *d, struct nvb_finding *f)
     if (nvb_doctor_read_number(d, key, &restricted) != 0 || restricted == 0) {
         nvb_finding_ok(f, "AppArmor does not limit user namespaces");
     } else if (nvb_doctor_exists(d, "/etc/apparmor.d/podman")) {
-        nvb_finding_ok(f, "AppArmor limits user namespaces, and /etc/apparmor.d/podman allows them");
+        nvb_finding_ok(f,
+                       "AppArmor limits user namespaces, and /etc/apparmor.d/podman allows them");
     } else {
         const struct nvb_doctor_engine *podman = nvb_doctor_podman(d);
         _cleanup_free_ char *profile = nvb_strdupf(
@@ -213,8 +214,9 @@ static void check_tun(struct nvb_doctor *d, struct nvb_finding *f)
         (void)nvb_fix_root(f, "modprobe", "tun", NULL);
         break;
     default:
-        nvb_finding_fail(f, "/dev/net/tun is closed to users (mode %04o): rootless containers have "
-                            "no network",
+        nvb_finding_fail(f,
+                         "/dev/net/tun is closed to users (mode %04o): rootless containers have "
+                         "no network",
                          (unsigned)mode);
         (void)nvb_fix_root(f, "chmod", "0666", "/dev/net/tun", NULL);
         (void)nvb_fix_write(f, true, "/etc/udev/rules.d/70-nvbind-tun.rules",
@@ -237,7 +239,8 @@ static void check_fuse(struct nvb_doctor *d, struct nvb_finding *f)
         (void)nvb_fix_root(f, "modprobe", "fuse", NULL);
         break;
     default:
-        nvb_finding_warn(f, "/dev/fuse is closed to users (mode %04o): fuse-overlayfs does not work",
+        nvb_finding_warn(f,
+                         "/dev/fuse is closed to users (mode %04o): fuse-overlayfs does not work",
                          (unsigned)mode);
         (void)nvb_fix_root(f, "chmod", "0666", "/dev/fuse", NULL);
         (void)nvb_fix_write(f, true, "/etc/udev/rules.d/70-nvbind-fuse.rules",
@@ -268,8 +271,8 @@ static void check_runtime_dir(struct nvb_doctor *d, struct nvb_finding *f)
         nvb_finding_fail(f, "XDG_RUNTIME_DIR is %s, which belongs to user %u", folder,
                          (unsigned)st.st_uid);
     } else if ((st.st_mode & 077) != 0) {
-        nvb_finding_warn(f, "XDG_RUNTIME_DIR is %s with mode %04o: nvbind keeps nothing in it", folder,
-                         (unsigned)st.st_mode & 07777);
+        nvb_finding_warn(f, "XDG_RUNTIME_DIR is %s with mode %04o: nvbind keeps nothing in it",
+                         folder, (unsigned)st.st_mode & 07777);
         (void)nvb_fix_user(f, "chmod", "0700", folder, NULL);
         return;
     } else {
@@ -291,24 +294,28 @@ static void check_devices(struct nvb_doctor *d, struct nvb_finding *f)
         nvb_finding_ok(f, "nothing asks for rules of a device cgroup");
         return;
     }
-    nvb_finding_warn(f, "--device-cgroup-rule '%s' is asked for: rootless Podman refuses it, nvbind "
-                        "leaves it out",
+    nvb_finding_warn(f,
+                     "--device-cgroup-rule '%s' is asked for: rootless Podman refuses it, nvbind "
+                     "leaves it out",
                      rules.items[0]);
     (void)nvb_fix_text(f, "take --device-cgroup-rule out of default_args (nvbind config path says "
                           "where): the nodes' own rights decide");
 }
 
 const struct nvb_check nvb_checks_rootless[] = {
-    {"subids", "rootless", "the caller's ranges in /etc/subuid and /etc/subgid", NULL, check_subids},
-    {"newuidmap", "rootless", "newuidmap and newgidmap and their rights", NULL, check_newuidmap},
-    {"userns", "rootless", "/proc/sys/user and kernel.unprivileged_userns_clone", NULL,
-     check_userns},
-    {"userns-apparmor", "rootless", "kernel.apparmor_restrict_unprivileged_userns", NULL,
-     check_userns_apparmor},
-    {"dev-tun", "rootless", "/dev/net/tun and its mode", NULL, check_tun},
-    {"dev-fuse", "rootless", "/dev/fuse and its mode", NULL, check_fuse},
-    {"runtime-dir", "rootless", "XDG_RUNTIME_DIR and whose it is", NULL, check_runtime_dir},
-    {"rootless-devices", "rootless", "--device-cgroup-rule in the configuration or the last run",
-     NULL, check_devices},
+    NVB_CHECK("subids", "rootless", "the caller's ranges in /etc/subuid and /etc/subgid", NULL,
+              check_subids),
+    NVB_CHECK("newuidmap", "rootless", "newuidmap and newgidmap and their rights", NULL,
+              check_newuidmap),
+    NVB_CHECK("userns", "rootless", "/proc/sys/user and kernel.unprivileged_userns_clone", NULL,
+              check_userns),
+    NVB_CHECK("userns-apparmor", "rootless", "kernel.apparmor_restrict_unprivileged_userns", NULL,
+              check_userns_apparmor),
+    NVB_CHECK("dev-tun", "rootless", "/dev/net/tun and its mode", NULL, check_tun),
+    NVB_CHECK("dev-fuse", "rootless", "/dev/fuse and its mode", NULL, check_fuse),
+    NVB_CHECK("runtime-dir", "rootless", "XDG_RUNTIME_DIR and whose it is", NULL,
+              check_runtime_dir),
+    NVB_CHECK("rootless-devices", "rootless",
+              "--device-cgroup-rule in the configuration or the last run", NULL, check_devices),
     {0},
 };

@@ -70,8 +70,9 @@ static void check_selinux_mode(struct nvb_doctor *d, struct nvb_finding *f)
         nvb_finding_skip(f, "SELinux is not on this machine");
     } else if (mode == SELINUX_PERMISSIVE &&
                nvb_has_prefix(at + strlen("\nSELINUX="), "enforcing")) {
-        nvb_finding_warn(f, "SELinux was switched off by hand (setenforce 0): GPUs in containers do "
-                            "not need that");
+        nvb_finding_warn(f,
+                         "SELinux was switched off by hand (setenforce 0): GPUs in containers do "
+                         "not need that");
         (void)nvb_fix_root(f, "setsebool", "-P", "container_use_xserver_devices", "1", NULL);
         (void)nvb_fix_root(f, "setenforce", "1", NULL);
     } else {
@@ -106,19 +107,22 @@ static void check_label(struct nvb_doctor *d, struct nvb_finding *f)
         off = find_option(&options, "label:disable");
     const char *type = find_option(&options, "label=type:container_runtime_t");
     if (off) {
-        nvb_finding_warn(f, "'--security-opt %s' takes SELinux away from the container: a boolean "
-                            "is enough for GPUs",
+        nvb_finding_warn(f,
+                         "'--security-opt %s' takes SELinux away from the container: a boolean "
+                         "is enough for GPUs",
                          off);
     } else if (type) {
-        nvb_finding_warn(f, "'--security-opt %s' gives the container the engine's own rights", type);
+        nvb_finding_warn(f, "'--security-opt %s' gives the container the engine's own rights",
+                         type);
     } else {
         nvb_finding_ok(f, "no container is asked for without its label");
         return;
     }
     if (read_selinux(d) != SELINUX_ABSENT)
         (void)nvb_fix_root(f, "setsebool", "-P", "container_use_xserver_devices", "1", NULL);
-    (void)nvb_fix_text(f, "take it out of the configuration (nvbind config show --origin says where "
-                          "it stands) or of the command line");
+    (void)nvb_fix_text(f,
+                       "take it out of the configuration (nvbind config show --origin says where "
+                       "it stands) or of the command line");
 }
 
 static void check_privileged(struct nvb_doctor *d, struct nvb_finding *f)
@@ -156,8 +160,9 @@ static void check_apparmor(struct nvb_doctor *d, struct nvb_finding *f)
     if (!enabled || enabled[0] != 'Y') {
         nvb_finding_skip(f, "AppArmor is not on this machine");
     } else if (off) {
-        nvb_finding_warn(f, "'--security-opt %s' takes the profile away: the engines' own lets GPUs "
-                            "through",
+        nvb_finding_warn(f,
+                         "'--security-opt %s' takes the profile away: the engines' own lets GPUs "
+                         "through",
                          off);
         (void)nvb_fix_text(f, "take it out of the configuration or of the command line");
     } else if (nvb_doctor_is_rootless(d)) {
@@ -176,13 +181,14 @@ static void check_apparmor(struct nvb_doctor *d, struct nvb_finding *f)
 }
 
 const struct nvb_check nvb_checks_security[] = {
-    {"selinux", "security", "SELinux's mode and booleans", NULL, check_selinux},
-    {"selinux-mode", "security", "SELinux's mode against its configuration", NULL,
-     check_selinux_mode},
-    {"selinux-label", "security", "label=disable in the configuration or the last run", NULL,
-     check_label},
-    {"privileged", "security", "--privileged in the configuration or the last run", NULL,
-     check_privileged},
-    {"apparmor", "security", "AppArmor, its tools, and apparmor=unconfined", NULL, check_apparmor},
+    NVB_CHECK("selinux", "security", "SELinux's mode and booleans", NULL, check_selinux),
+    NVB_CHECK("selinux-mode", "security", "SELinux's mode against its configuration", NULL,
+              check_selinux_mode),
+    NVB_CHECK("selinux-label", "security", "label=disable in the configuration or the last run",
+              NULL, check_label),
+    NVB_CHECK("privileged", "security", "--privileged in the configuration or the last run", NULL,
+              check_privileged),
+    NVB_CHECK("apparmor", "security", "AppArmor, its tools, and apparmor=unconfined", NULL,
+              check_apparmor),
     {0},
 };

@@ -17,7 +17,8 @@ static void check_persistenced(struct nvb_doctor *d, struct nvb_finding *f)
     } else if (!asleep) {
         nvb_finding_ok(f, "the GPUs are initialised");
     } else {
-        nvb_finding_warn(f, "GPU %s is not initialised, so the first program on it waits for seconds",
+        nvb_finding_warn(f,
+                         "GPU %s is not initialised, so the first program on it waits for seconds",
                          asleep->pci);
         if (nvb_doctor_exists(d, "/usr/bin/nvidia-persistenced"))
             (void)nvb_fix_root(f, "systemctl", "enable", "--now", "nvidia-persistenced", NULL);
@@ -49,8 +50,9 @@ static void check_fabric(struct nvb_doctor *d, struct nvb_finding *f)
         if (nvb_doctor_exists(d, "/usr/bin/nv-fabricmanager"))
             (void)nvb_fix_root(f, "systemctl", "enable", "--now", "nvidia-fabricmanager", NULL);
         else
-            nvb_fix_install(f, d, NVB_PACKAGE_FABRIC_MANAGER, "the fabric manager of the driver's "
-                                                              "version");
+            nvb_fix_install(f, d, NVB_PACKAGE_FABRIC_MANAGER,
+                            "the fabric manager of the driver's "
+                            "version");
     }
 }
 
@@ -152,8 +154,7 @@ static void check_mig(struct nvb_doctor *d, struct nvb_finding *f)
 static void check_mps(struct nvb_doctor *d, struct nvb_finding *f)
 {
     const char *folder = nvb_doctor_env(d, "CUDA_MPS_PIPE_DIRECTORY");
-    _cleanup_free_ char *control =
-        nvb_strdupf("%s/control", folder ? folder : "/tmp/nvidia-mps");
+    _cleanup_free_ char *control = nvb_strdupf("%s/control", folder ? folder : "/tmp/nvidia-mps");
     if (nvb_doctor_exists(d, control)) {
         nvb_finding_ok(f, "MPS listens at %s", control);
         return;
@@ -163,13 +164,13 @@ static void check_mps(struct nvb_doctor *d, struct nvb_finding *f)
 }
 
 const struct nvb_check nvb_checks_service[] = {
-    {"persistenced", "driver", "initialised GPUs, nvidia-persistenced's socket", "driver-module",
-     check_persistenced},
-    {"fabric-manager", "driver", "NVSwitches and the fabric manager's socket", "driver-module",
-     check_fabric},
-    {"mig", "driver", "GPU and compute instances and their nodes in /dev/nvidia-caps",
-     "driver-module", check_mig},
-    {"mps", "driver", "the control daemon of CUDA's multi-process service", "driver-module",
-     check_mps, .on_request = true},
+    NVB_CHECK("persistenced", "driver", "initialised GPUs, nvidia-persistenced's socket",
+              "driver-module", check_persistenced),
+    NVB_CHECK("fabric-manager", "driver", "NVSwitches and the fabric manager's socket",
+              "driver-module", check_fabric),
+    NVB_CHECK("mig", "driver", "GPU and compute instances and their nodes in /dev/nvidia-caps",
+              "driver-module", check_mig),
+    NVB_CHECK_ON_REQUEST("mps", "driver", "the control daemon of CUDA's multi-process service",
+                         "driver-module", check_mps),
     {0},
 };

@@ -265,11 +265,13 @@ static void check_source(struct nvb_doctor *d, struct nvb_finding *f)
 }
 
 const struct nvb_check nvb_checks_storage[] = {
-    {"storage-driver", "storage", "how images are stored: overlay or vfs", NULL, check_driver},
-    {"disk-space", "storage", "space and file names left for the image store", NULL, check_space},
-    {"storage-filesystem", "storage", "the file system of the image store", NULL,
-     check_filesystem},
-    {"bind-source", "storage", "folders that the configuration or the last run mounts", NULL,
-     check_source},
+    NVB_CHECK("storage-driver", "storage", "how images are stored: overlay or vfs", NULL,
+              check_driver),
+    NVB_CHECK("disk-space", "storage", "space and file names left for the image store", NULL,
+              check_space),
+    NVB_CHECK("storage-filesystem", "storage", "the file system of the image store", NULL,
+              check_filesystem),
+    NVB_CHECK("bind-source", "storage", "folders that the configuration or the last run mounts",
+              NULL, check_source),
     {0},
 };

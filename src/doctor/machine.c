@@ -212,8 +212,8 @@ const char *nvb_doctor_oci_runtime(struct nvb_doctor *d)
 
 /* ---- what containers are started with ---- */
 
-/* Where the value of option NAME stands in WORD: "--name=value", "-nvalue"; "": it is the next word;
- * NULL: it is another option. */
+/* Where the value of option NAME stands in WORD: "--name=value", "-nvalue"; "": it is the next
+ * word; NULL: it is another option. */
 static const char *value_in(const char *word, const char *name, char letter)
 {
     size_t len = strlen(name);

@@ -12,11 +12,11 @@
 #include "base/file.h"
 #include "base/mem.h"
 
-#define COOKIE_NAME   "MIT-MAGIC-COOKIE-1"
-#define LIST_HOSTS    110
-#define FAMILY_SERVER 5   /* ServerInterpreted: "localuser\0name" */
+#define COOKIE_NAME       "MIT-MAGIC-COOKIE-1"
+#define LIST_HOSTS        110
+#define FAMILY_SERVER     5 /* ServerInterpreted: "localuser\0name" */
 #define FAMILY_LOCAL_HOST 252
-#define REPLY_MAX     ((size_t)1 << 20)
+#define REPLY_MAX         ((size_t)1 << 20)
 
 /* ---- the file of cookies: numbers in it have the high byte first ---- */
 

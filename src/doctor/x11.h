@@ -17,8 +17,7 @@ enum nvb_x11_access {
  * Asks the server at the socket PATH. COOKIE (LEN bytes, or NULL) is an MIT-MAGIC-COOKIE-1.
  * Returns 0; 1 where the server does not let us ask; or a negative errno. Waits a second at most.
  */
-int nvb_x11_ask_access(const char *path, const void *cookie, size_t len,
-                       enum nvb_x11_access *ret);
+int nvb_x11_ask_access(const char *path, const void *cookie, size_t len, enum nvb_x11_access *ret);
 
 /*
  * Finds the cookie for local display NUMBER ("0") in an Xauthority file's LEN bytes (Xau(3)): its
