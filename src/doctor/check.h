@@ -9,6 +9,7 @@
 #include "host/user.h"
 
 struct nvb_doctor;
+struct nvb_doctor_cdi;
 
 struct nvb_check {
     const char *name;
@@ -88,7 +89,6 @@ enum nvb_doctor_fact {
     NVB_FACT_NAME = 1 << 7,
     NVB_FACT_PCI = 1 << 8,
     NVB_FACT_VERSION = 1 << 9,
-    NVB_FACT_CDI = 1 << 10,
 };
 
 struct nvb_doctor_engine {
@@ -135,7 +135,8 @@ struct nvb_doctor {
     struct nvb_doctor_mounts mounts;
     struct nvb_doctor_pcis pci;
     char *user_name;
-    struct nvb_findings done; /* of every check that ran, seen or not */
+    struct nvb_doctor_cdi *cdi; /* check_cdi.c's own */
+    struct nvb_findings done;   /* of every check that ran, seen or not */
 };
 
 /* True where nothing is missing because nobody recorded it: the machine itself, or a root that has
@@ -193,6 +194,9 @@ bool nvb_doctor_is_rootless(struct nvb_doctor *d);
 
 /* Skips F and returns false for a caller that is not rootless. */
 bool nvb_doctor_wants_rootless(struct nvb_doctor *d, struct nvb_finding *f);
+
+/* Releases what check_cdi.c has read. */
+void nvb_doctor_cdi_free(struct nvb_doctor_cdi *views);
 
 /* The cgroups: 1, 2, or 3 for both (hybrid); 0 where they are not mounted or not recorded. */
 unsigned nvb_doctor_cgroups(struct nvb_doctor *d);

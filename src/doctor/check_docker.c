@@ -40,7 +40,7 @@ static void check_daemon(struct nvb_doctor *d, struct nvb_finding *f)
     if (docker->answered) {
         nvb_finding_ok(f, "Docker's service answers");
     } else if (!docker->asked) {
-        nvb_finding_skip(f, "no engine was asked");
+        nvb_finding_skip(f, "it was not asked: two calls of engines are the most");
     } else if (docker->trouble && strcasestr(docker->trouble, "permission denied")) {
         nvb_finding_skip(f, "the caller may not ask Docker's service");
     } else {

@@ -34,7 +34,7 @@ static void check_answers(struct nvb_doctor *d, struct nvb_finding *f)
     if (!podman->installed) {
         nvb_finding_skip(f, "Podman is not installed");
     } else if (!podman->asked) {
-        nvb_finding_skip(f, "no engine was asked");
+        nvb_finding_skip(f, "it was not asked: two calls of engines are the most");
     } else if (podman->answered) {
         nvb_finding_ok(f, "'podman info' answers");
     } else {

@@ -8,20 +8,16 @@
 
 #define GIB ((uint64_t)1 << 30)
 
-/* A containers.conf of the caller's with TEXT, or where there is one already, what to put in it. */
-static void fix_containers_conf(struct nvb_doctor *d, struct nvb_finding *f, const char *section,
-                                const char *line)
+/* A file of ours among Podman's own (containers.conf(5)): nobody's is changed. */
+static void fix_containers_conf(struct nvb_doctor *d, struct nvb_finding *f, const char *name,
+                                const char *text)
 {
     const bool root = d->options->caller.uid == 0;
-    _cleanup_free_ char *path = root ? nvb_strdup("/etc/containers/containers.conf")
-                                     : nvb_doctor_config_path(d, "containers/containers.conf");
-    if (!path || nvb_doctor_exists(d, path)) {
-        (void)nvb_fix_text(f, "in the section [%s] of %s: %s", section,
-                           path ? path : "containers.conf", line);
-        return;
-    }
-    _cleanup_free_ char *text = nvb_strdupf("[%s]\n%s\n", section, line);
-    (void)nvb_fix_write(f, root, path, text);
+    _cleanup_free_ char *rest = nvb_strdupf("containers/containers.conf.d/50-nvbind-%s.conf", name);
+    _cleanup_free_ char *path =
+        root ? nvb_strdupf("/etc/%s", rest) : nvb_doctor_config_path(d, rest);
+    if (path)
+        (void)nvb_fix_write(f, root, path, text);
 }
 
 static void fix_unified(struct nvb_doctor *d, struct nvb_finding *f)
@@ -48,7 +44,7 @@ static void check_hybrid(struct nvb_doctor *d, struct nvb_finding *f)
         nvb_finding_fail(f, "cgroups are hybrid, which %s does not take",
                          runtime ? runtime : "crun");
         if (nvb_doctor_exists(d, "/usr/bin/runc") || nvb_doctor_exists(d, "/usr/sbin/runc"))
-            fix_containers_conf(d, f, "engine", "runtime = \"runc\"");
+            fix_containers_conf(d, f, "runtime", "[engine]\nruntime = \"runc\"\n");
     }
     fix_unified(d, f);
 }
@@ -101,6 +97,21 @@ static void check_chroot(struct nvb_doctor *d, struct nvb_finding *f)
                        "mkdir -p old && pivot_root . old && exec /bin/sh'");
 }
 
+static bool asks_for_limits(struct nvb_doctor *d)
+{
+    static const char folder[] = "/etc/containers/containers.conf.d";
+    _cleanup_strv_ struct nvb_strv names = {0};
+    _cleanup_free_ char *top = nvb_doctor_read(d, "/etc/containers/containers.conf");
+    nvb_doctor_list(d, folder, ".conf", &names);
+    bool found = top && strstr(top, "\ndefault_ulimits");
+    for (size_t i = 0; i < names.count && !found; i++) {
+        _cleanup_free_ char *path = nvb_strdupf("%s/%s", folder, names.items[i]);
+        _cleanup_free_ char *text = nvb_doctor_read(d, path);
+        found = text && strstr(text, "\ndefault_ulimits");
+    }
+    return found;
+}
+
 /* CAP_SYS_RESOURCE (capabilities(7)) is bit 24: without it root may not raise a limit, and Podman
  * as root raises two by itself. */
 static void check_rlimits(struct nvb_doctor *d, struct nvb_finding *f)
@@ -122,16 +133,16 @@ static void check_rlimits(struct nvb_doctor *d, struct nvb_finding *f)
         nvb_finding_skip(f, "/proc/self/status has no set of capabilities");
         return;
     }
-    _cleanup_free_ char *conf = nvb_doctor_read(d, "/etc/containers/containers.conf");
     if (mask & (uint64_t)1 << 24) {
         nvb_finding_ok(f, "root may raise limits");
-    } else if (conf && strstr(conf, "\ndefault_ulimits")) {
+    } else if (asks_for_limits(d)) {
         nvb_finding_ok(f, "root may not raise limits, and containers.conf asks for none");
     } else {
         nvb_finding_fail(f, "root lacks CAP_SYS_RESOURCE here, so Podman's containers fail at "
                             "RLIMIT_NOFILE");
-        fix_containers_conf(d, f, "containers",
-                            "default_ulimits = [\"nofile=20000:20000\", \"nproc=32768:32768\"]");
+        fix_containers_conf(
+            d, f, "limits",
+            "[containers]\ndefault_ulimits = [\"nofile=20000:20000\", \"nproc=32768:32768\"]\n");
     }
 }
 

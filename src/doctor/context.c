@@ -54,6 +54,7 @@ void nvb_doctor_done(struct nvb_doctor *d)
     }
     nvb_vec_release(&d->pci);
     free(d->user_name);
+    nvb_doctor_cdi_free(d->cdi);
     nvb_vec_foreach (finding, &d->done)
         nvb_finding_done(finding);
     nvb_vec_release(&d->done);

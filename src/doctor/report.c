@@ -17,6 +17,21 @@ static void add_line(struct nvb_str *s, const char *text)
 
 /* ---- a step of a fix ---- */
 
+/* Line by line: a word without a newline needs no quoting that only some shells know. */
+static void add_input(struct nvb_str *s, const char *input)
+{
+    nvb_str_add(s, "printf '%s\\n'");
+    while (*input) {
+        size_t len = strcspn(input, "\n");
+        _cleanup_free_ char *line = nvb_strndup(input, len);
+        nvb_str_addc(s, ' ');
+        nvb_str_add_shell(s, line);
+        input += len;
+        input += *input == '\n';
+    }
+    nvb_str_add(s, " | ");
+}
+
 void nvb_fix_step_format(const struct nvb_fix_step *step, uid_t uid, struct nvb_str *ret)
 {
     _cleanup_str_ struct nvb_str line = NVB_STR_INIT;
@@ -25,11 +40,8 @@ void nvb_fix_step_format(const struct nvb_fix_step *step, uid_t uid, struct nvb_
         add_line(ret, step->text);
         return;
     }
-    if (step->input) {
-        nvb_str_add(&line, "printf %s ");
-        nvb_str_add_shell(&line, step->input);
-        nvb_str_add(&line, " | ");
-    }
+    if (step->input)
+        add_input(&line, step->input);
     if (step->root && uid != 0)
         nvb_str_add(&line, "sudo ");
     for (size_t i = 0; i < step->argv.count; i++) {
