@@ -6,6 +6,8 @@
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -56,10 +58,11 @@ static long now_ms(void)
     return (long)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-/* Reads both pipes until they end. Returns 0, or -1 when the time or the size ran out. */
+/* Reads both pipes (-1: there is none) until they end. Returns 0, or -1 when the time or the size
+ * ran out. */
 static int collect(int fds[2], struct nvb_str *outs[2], long deadline, size_t max)
 {
-    int open_count = 2;
+    int open_count = (fds[0] >= 0) + (fds[1] >= 0);
     while (open_count > 0) {
         struct pollfd polls[2] = {{.fd = fds[0], .events = POLLIN},
                                   {.fd = fds[1], .events = POLLIN}};
@@ -196,6 +199,70 @@ int nvb_process_run(const char *program, char *const argv[], char *const envp[],
     struct sigaction before;
     (void)sigaction(SIGCHLD, &usual, &before);
     int r = run(program, argv, envp, input, ret_status, err);
+    (void)sigaction(SIGCHLD, &before, NULL);
+    return r;
+}
+
+/* ---- a call in a process of its own --------------------------------------------------------- */
+
+#define KILL_WAIT_MS 50
+
+static void run_call(int (*call)(const void *arg, int fd), const void *arg, int fd)
+{
+    const struct rlimit no_core = {0};
+    const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    /* A crash is an answer; a core of it would be litter. */
+    (void)setrlimit(RLIMIT_CORE, &no_core);
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    for (int i = STDIN_FILENO; null >= 0 && i <= STDERR_FILENO; i++)
+        (void)dup2(null, i);
+    /* Not exit(): what was registered for it here or there is none of the child's business. */
+    _exit(call(arg, fd));
+}
+
+/* Ends the child, however it answers; but does not wait for one that hangs in the kernel. */
+static void end_child(pid_t pid)
+{
+    int status;
+    (void)kill(pid, SIGKILL);
+    (void)wait_until(pid, now_ms() + KILL_WAIT_MS, &status);
+}
+
+static int ask(int (*call)(const void *arg, int fd), const void *arg, unsigned timeout_ms,
+               size_t max, struct nvb_str *ret_answer, int *ret_status, struct nvb_error **err)
+{
+    const long deadline = now_ms() + (long)timeout_ms;
+    struct nvb_str *outs[2] = {ret_answer, NULL};
+    int out[2];
+    if (pipe2(out, O_CLOEXEC) < 0)
+        return nvb_error_make(err, NVB_ERROR_INTERNAL, errno, "cannot make a pipe");
+    /* The standard streams may have been closed: the answer's end must not be one of them. */
+    int fd = fcntl(out[1], F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    pid_t pid = fd < 0 ? -1 : fork();
+    if (pid == 0)
+        run_call(call, arg, fd);
+    int saved = errno;
+    nvb_close_p(&fd);
+    (void)close(out[1]);
+    int fds[2] = {out[0], -1};
+    bool complete = pid > 0 && collect(fds, outs, deadline, max) == 0 &&
+                    wait_until(pid, deadline, ret_status) == 0;
+    nvb_close_p(&fds[0]);
+    if (pid < 0)
+        return nvb_error_make(err, NVB_ERROR_INTERNAL, saved, "cannot make a process");
+    if (complete)
+        return 0;
+    end_child(pid);
+    return nvb_error_make(err, NVB_ERROR_INTERNAL, 0, "no answer within %u ms", timeout_ms);
+}
+
+int nvb_process_ask(int (*call)(const void *arg, int fd), const void *arg, unsigned timeout_ms,
+                    size_t max, struct nvb_str *ret_answer, int *ret_status, struct nvb_error **err)
+{
+    const struct sigaction usual = {.sa_handler = SIG_DFL};
+    struct sigaction before;
+    (void)sigaction(SIGCHLD, &usual, &before);
+    int r = ask(call, arg, timeout_ms, max, ret_answer, ret_status, err);
     (void)sigaction(SIGCHLD, &before, NULL);
     return r;
 }

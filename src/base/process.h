@@ -33,4 +33,15 @@ int nvb_process_capture(const char *program, char *const argv[], char *const env
 int nvb_process_run(const char *program, char *const argv[], char *const envp[], int input,
                     int *ret_status, struct nvb_error **err);
 
+/*
+ * Calls CALL(ARG, FD) in a child process and collects what it writes to FD: for code of others that
+ * may hang, crash, print or leave threads behind. CALL returns the child's exit status; nothing
+ * else of this process runs in it. Standard streams are /dev/null there. At most MAX bytes and
+ * TIMEOUT_MS; beyond either it is killed, and where even that does not end it (it hangs in the
+ * kernel) it is left behind. Returns 0 with the wait status, or -1.
+ */
+int nvb_process_ask(int (*call)(const void *arg, int fd), const void *arg, unsigned timeout_ms,
+                    size_t max, struct nvb_str *ret_answer, int *ret_status,
+                    struct nvb_error **err);
+
 #endif

@@ -4,6 +4,7 @@
 
 #include "cdi/build_parts.h"
 #include "cdi/validate.h"
+#include "host/nvml.h"
 
 /*
  * The edits for all devices bring what every GPU needs: the control nodes and the driver's files.
@@ -183,6 +184,23 @@ static int set_version(struct nvb_cdi_builder *builder, struct nvb_error **err)
     return 0;
 }
 
+/* MIG devices without a UUID still have their index. */
+static void ask_for_uuids(struct nvb_cdi_builder *builder, struct nvb_notes *notes)
+{
+    _cleanup_nvml_ struct nvb_nvml nvml = NVB_NVML_INIT;
+    bool is_cut = false;
+    nvb_vec_foreach (gpu, &builder->gpus)
+        is_cut = is_cut || gpu->migs.count;
+    if (!is_cut)
+        return;
+    /* The driver's files were looked for by what was asked for, which may leave NVML out. */
+    bool has_nvml = (builder->capabilities & NVB_CAP_UTILITY) != 0;
+    nvb_nvml_ask(builder->host, has_nvml ? &builder->driver : NULL, NVB_NVML_MIG_UUIDS,
+                 NVB_NVML_NAME_MS, &builder->gpus, &nvml);
+    if (!nvml.answered)
+        nvb_notes_add(notes, NVB_NOTE_INFO, "MIG devices are named by index alone: %s", nvml.why);
+}
+
 static int look_at_host(struct nvb_cdi_builder *builder, struct nvb_notes *notes,
                         struct nvb_error **err)
 {
@@ -196,7 +214,11 @@ static int look_at_host(struct nvb_cdi_builder *builder, struct nvb_notes *notes
         return -1;
     if (nvb_host_find_control_nodes(builder->host, &builder->control, err) < 0)
         return -1;
-    return nvb_host_find_driver(builder->host, &query, &builder->driver, notes, err);
+    if (nvb_host_find_driver(builder->host, &query, &builder->driver, notes, err) < 0)
+        return -1;
+    if (!builder->options->gpus && (builder->naming & NVB_CDI_BY_UUID))
+        ask_for_uuids(builder, notes);
+    return 0;
 }
 
 static void builder_done(struct nvb_cdi_builder *builder)

@@ -14,6 +14,7 @@
 #include "data/json.h"
 #include "host/engine.h"
 #include "host/host.h"
+#include "host/nvml.h"
 #include "host/user.h"
 
 enum { OPT_JSON, OPT_HELP };
@@ -55,11 +56,27 @@ static void put_migs(struct nvb_doc *item, const struct nvb_gpu *gpu)
     }
 }
 
-static int put_gpus(struct nvb_doc *doc, const struct nvb_host *host, struct nvb_error **err)
+static void ask_for_uuids(const struct nvb_host *host, struct nvb_gpus *gpus,
+                          struct nvb_notes *notes)
+{
+    _cleanup_nvml_ struct nvb_nvml nvml = NVB_NVML_INIT;
+    bool is_cut = false;
+    nvb_vec_foreach (gpu, gpus)
+        is_cut = is_cut || gpu->migs.count;
+    if (!is_cut)
+        return;
+    nvb_nvml_ask(host, NULL, NVB_NVML_MIG_UUIDS, NVB_NVML_NAME_MS, gpus, &nvml);
+    if (!nvml.answered)
+        nvb_notes_add(notes, NVB_NOTE_INFO, "the UUIDs of MIG devices are not known: %s", nvml.why);
+}
+
+static int put_gpus(struct nvb_doc *doc, const struct nvb_host *host, struct nvb_notes *notes,
+                    struct nvb_error **err)
 {
     _cleanup_gpus_ struct nvb_gpus gpus = {0};
     if (nvb_host_find_gpus(host, &gpus, err) < 0)
         return -1;
+    ask_for_uuids(host, &gpus, notes);
     struct nvb_doc *list = nvb_doc_put(doc, "gpus");
     nvb_doc_set_list(list);
     nvb_vec_foreach (gpu, &gpus) {
@@ -166,7 +183,7 @@ static int gather(const struct nvb_cli *cli, struct nvb_doc *doc, struct nvb_not
         return -1;
     nvb_user_read(environ, &user);
     nvb_doc_put_bool(doc, "simulated", host.simulated);
-    if (put_driver(doc, &host, notes, err) < 0 || put_gpus(doc, &host, err) < 0 ||
+    if (put_driver(doc, &host, notes, err) < 0 || put_gpus(doc, &host, notes, err) < 0 ||
         put_nodes(doc, &host, err) < 0)
         return -1;
     put_engines(doc, &user);

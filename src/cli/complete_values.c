@@ -57,6 +57,17 @@ static bool is_listed(const struct nvb_completion *c, const char *list, const ch
     return false;
 }
 
+/* By index alone: a prompt does not wait for NVML. */
+static void offer_migs(struct nvb_completion *c, const char *list, const struct nvb_gpu *gpu)
+{
+    _cleanup_free_ char *note = nvb_strdupf("MIG device of %s", gpu->model ? gpu->model : gpu->pci);
+    nvb_vec_foreach (mig, &gpu->migs) {
+        _cleanup_free_ char *name = nvb_strdupf("%u:%u", gpu->index, mig->index);
+        if (!is_listed(c, list, name))
+            nvb_completion_offer(c, name, note);
+    }
+}
+
 static void offer_gpus(struct nvb_completion *c)
 {
     _cleanup_host_ struct nvb_host host = NVB_HOST_INIT;
@@ -79,6 +90,7 @@ static void offer_gpus(struct nvb_completion *c)
             if (names[i])
                 nvb_completion_offer(c, names[i], gpu->model);
         }
+        offer_migs(c, list, gpu);
     }
 }
 

@@ -93,6 +93,14 @@ struct nvb_nodes NVB_VEC(struct nvb_node);
 
 /* ---- GPUs ---------------------------------------------------------------------------------- */
 
+/* How busy a GPU or MIG device is, as NVML tells (host/nvml.h); all zero while it was not asked. */
+struct nvb_load {
+    bool known;
+    unsigned processes;   /* computing or drawing */
+    unsigned utilisation; /* percent; 0 for a MIG device, of which NVML does not tell it */
+    unsigned memory;      /* that is taken, in percent */
+};
+
 /* A MIG device: a compute instance in a GPU instance. Whoever may open its GPU's node and both of
  * its own may use it (NVIDIA's MIG User Guide, "Device Nodes and Capabilities"). */
 struct nvb_mig {
@@ -100,6 +108,7 @@ struct nvb_mig {
     unsigned gi, ci;        /* the driver's numbers */
     char *uuid;             /* "MIG-…", or NULL: only NVML tells it (nvb_nvml_ask) */
     struct nvb_nodes nodes; /* MIG_GI, then MIG_CI */
+    struct nvb_load load;
 };
 
 struct nvb_migs NVB_VEC(struct nvb_mig);
@@ -116,6 +125,7 @@ struct nvb_gpu {
     bool is_cut;            /* into GPU instances: programs use its MIG devices, never the whole. A
                                GPU in MIG mode without instances does not show that here */
     struct nvb_migs migs;   /* by index */
+    struct nvb_load load;
 };
 
 struct nvb_gpus NVB_VEC(struct nvb_gpu);

@@ -8,6 +8,8 @@
 
 #include "plan/resolve.h"
 
+#define CAPS "/dev/nvidia-caps/"
+
 static int fail_access(const char *path, const struct stat *st, struct nvb_error **err)
 {
     const struct group *group = getgrgid(st->st_gid);
@@ -18,6 +20,8 @@ static int fail_access(const char *path, const struct stat *st, struct nvb_error
     if ((st->st_mode & 060) == 060 && group)
         return nvb_error_hint(err, "sudo usermod -aG %s \"$USER\", then log in anew",
                               group->gr_name);
+    if (nvb_has_prefix(path, CAPS))
+        return nvb_error_hint(err, "sudo chmod a+r '%s'", path);
     if (nvb_has_prefix(path, "/dev/nvidia"))
         return nvb_error_hint(err, "sudo chmod 0666 /dev/nvidia*");
     return nvb_error_hint(err, "sudo chmod 0666 '%s'", path);
@@ -25,9 +29,10 @@ static int fail_access(const char *path, const struct stat *st, struct nvb_error
 
 /* Whether the caller reaches a node by one of his further groups only: a rootless container does
  * not keep those by itself. */
-static bool is_by_group(const struct stat *st, uid_t uid)
+static bool is_by_group(const char *path, const struct stat *st, uid_t uid)
 {
-    return st->st_uid != uid && (st->st_mode & 06) != 06 && st->st_gid != getegid();
+    const mode_t needed = nvb_has_prefix(path, CAPS) ? 04 : 06;
+    return st->st_uid != uid && (st->st_mode & needed) != needed && st->st_gid != getegid();
 }
 
 static bool keeps_groups(const struct nvb_plan *plan)
@@ -53,9 +58,11 @@ int nvb_plan_check_access(const struct nvb_plan_input *input, const struct nvb_p
         struct stat st;
         if (stat(path, &st) < 0)
             return nvb_error_make(err, nvb_error_kind_of(errno), errno, "cannot use '%s'", path);
-        if (access(path, R_OK | W_OK) < 0)
+        /* The driver makes these for reading alone: whoever can open one may use what it stands
+         * for. */
+        if (access(path, nvb_has_prefix(path, CAPS) ? R_OK : R_OK | W_OK) < 0)
             return fail_access(path, &st, err);
-        if (is_by_group(&st, input->user->uid))
+        if (is_by_group(path, &st, input->user->uid))
             by_group = path;
     }
     if (by_group && !keeps_groups(plan)) {

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "plan/units.h"
 
 /* ---- the words that strict isolation stands for ---- */
 
@@ -287,17 +288,33 @@ void nvb_isolate_edits(struct nvb_cdi_edits *edits, unsigned capabilities, bool 
 #define PROFILE_PATH PROFILE_FOLDER "/10-container.conf"
 #define MAX_MINOR    63
 
-/* The bits of the chosen GPUs' minor numbers; 0: one has none that could be said. */
+/* The bits of the chosen GPUs' minor numbers; 0: one has none that could be said. MIG devices count
+ * as the GPU that they are on. */
 static uint64_t find_mask(const struct nvb_plan_state *s)
 {
+    _cleanup_units_ struct nvb_units units = {0};
     uint64_t mask = 0;
-    nvb_vec_foreach (place, &s->choice.gpus) {
-        const struct nvb_gpu *gpu = &s->gpus.items[*place];
+    nvb_units_list(&s->gpus, &units);
+    nvb_vec_foreach (place, &s->choice.units) {
+        const struct nvb_gpu *gpu = units.items[*place].gpu;
         if (gpu->minor < 0 || gpu->minor > MAX_MINOR)
             return 0;
         mask |= UINT64_C(1) << gpu->minor;
     }
     return mask;
+}
+
+/* Whether every GPU of the machine is among the chosen. */
+static bool has_every_gpu(const struct nvb_plan_state *s)
+{
+    nvb_vec_foreach (gpu, &s->gpus) {
+        bool found = false;
+        nvb_vec_foreach (chosen, &s->plan->gpus)
+            found = found || chosen->index == gpu->index;
+        if (!found)
+            return false;
+    }
+    return true;
 }
 
 int nvb_isolation_add_profile(struct nvb_plan_state *s, struct nvb_cdi_edits *edits,
@@ -307,7 +324,7 @@ int nvb_isolation_add_profile(struct nvb_plan_state *s, struct nvb_cdi_edits *ed
                                           "rbind", "rprivate", NULL};
     struct nvb_plan *plan = s->plan;
     _cleanup_free_ char *folder = NULL;
-    if (s->isolation == NVB_ISOLATION_NONE || s->choice.gpus.count >= s->gpus.count ||
+    if (s->isolation == NVB_ISOLATION_NONE || has_every_gpu(s) ||
         !(plan->capabilities & (NVB_CAP_GRAPHICS | NVB_CAP_DISPLAY)))
         return 0;
     uint64_t mask = find_mask(s);

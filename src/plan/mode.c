@@ -22,8 +22,10 @@ static void name_devices(struct nvb_plan_state *s)
         nvb_strv_add(names, NVB_OWN_KIND "all");
         return;
     }
-    nvb_vec_foreach (gpu, &s->plan->gpus)
-        nvb_strv_addf(names, NVB_OWN_KIND "%u", gpu->index);
+    nvb_vec_foreach (gpu, &s->plan->gpus) {
+        _cleanup_free_ char *name = nvb_plan_gpu_name(gpu);
+        nvb_strv_addf(names, NVB_OWN_KIND "%s", name);
+    }
 }
 
 void nvb_plan_drop_own_names(struct nvb_plan_line *line)
@@ -90,7 +92,7 @@ static bool is_in_system(const struct nvb_plan_state *s)
     if (s->choice.all)
         return nvb_system_spec_has(s->input, "all");
     nvb_vec_foreach (gpu, &s->plan->gpus) {
-        _cleanup_free_ char *name = nvb_strdupf("%u", gpu->index);
+        _cleanup_free_ char *name = nvb_plan_gpu_name(gpu);
         if (!nvb_system_spec_has(s->input, name))
             return false;
     }

@@ -48,6 +48,11 @@ void nvb_plan_done(struct nvb_plan *plan)
     *plan = (struct nvb_plan){0};
 }
 
+char *nvb_plan_gpu_name(const struct nvb_plan_gpu *gpu)
+{
+    return gpu->is_mig ? nvb_strdupf("%u:%u", gpu->index, gpu->mig) : nvb_strdupf("%u", gpu->index);
+}
+
 const char *nvb_plan_option_name(const struct nvb_plan_option *option)
 {
     return option->row ? nvb_option_canonical(option->row)->name : option->name;

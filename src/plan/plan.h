@@ -56,12 +56,15 @@ struct nvb_plan_line {
     struct nvb_plan_options options; /* in the order of the words */
 };
 
-/* A GPU of this machine that the container gets. */
+/* A GPU of this machine that the container gets, or a MIG device of one. */
 struct nvb_plan_gpu {
     unsigned index;
     char *pci;
-    char *uuid;  /* or NULL */
-    char *model; /* or NULL */
+    char *uuid;      /* the MIG device's own where it is one; or NULL */
+    char *model;     /* or NULL */
+    bool is_mig;     /* then also: */
+    unsigned mig;    /* its index on the GPU */
+    unsigned gi, ci; /* the driver's numbers of its instances */
 };
 
 struct nvb_plan_gpus NVB_VEC(struct nvb_plan_gpu);
@@ -108,6 +111,9 @@ struct nvb_plan {
 #define _cleanup_plan_ _cleanup_(nvb_plan_done)
 
 void nvb_plan_done(struct nvb_plan *plan);
+
+/* "3", or "0:1" for a MIG device: its CDI device's name by index. Owned by the caller. */
+char *nvb_plan_gpu_name(const struct nvb_plan_gpu *gpu);
 void nvb_plan_line_done(struct nvb_plan_line *line);
 
 /* The canonical name of an option ("volume" for "-v", "network" for "--net"): borrowed. */

@@ -8,6 +8,7 @@
 #include "plan/isolate.h"
 #include "plan/service.h"
 #include "plan/state.h"
+#include "plan/units.h"
 
 /*
  * Theory of operation. First everything that only depends on words is decided, so that a mistake in
@@ -23,6 +24,7 @@ static void done_state(struct nvb_plan_state *s)
     nvb_wish_done(&s->wish);
     nvb_host_done(&s->host);
     nvb_gpus_done(&s->gpus);
+    nvb_nvml_done(&s->nvml);
     nvb_allowed_done(&s->allowed);
     nvb_choice_done(&s->choice);
     nvb_claims_done(&s->claims);
@@ -137,28 +139,38 @@ static int fail_no_driver(const struct nvb_plan_state *s, struct nvb_error **err
 /* Adds the GPUs whose nodes the user names by --device. */
 static void choose_by_nodes(struct nvb_plan_state *s)
 {
-    for (size_t i = 0; i < s->gpus.count; i++) {
+    _cleanup_units_ struct nvb_units units = {0};
+    nvb_units_list(&s->gpus, &units);
+    for (size_t i = 0; i < units.count; i++) {
+        const struct nvb_unit *unit = &units.items[i];
         bool named = false;
         bool chosen = false;
-        nvb_vec_foreach (node, &s->gpus.items[i].nodes)
+        nvb_vec_foreach (node, &unit->gpu->nodes)
             named = named ||
                     (node->role == NVB_NODE_GPU && nvb_strv_has(&s->claims.devices, node->path));
-        nvb_vec_foreach (place, &s->choice.gpus)
+        nvb_vec_foreach (place, &s->choice.units)
             chosen = chosen || *place == i;
-        if (named && !chosen)
-            nvb_vec_push(&s->choice.gpus, i);
+        if (named && !unit->mig && !chosen)
+            nvb_vec_push(&s->choice.units, i);
     }
 }
 
 static void fill_gpus(struct nvb_plan_state *s)
 {
-    nvb_vec_foreach (place, &s->choice.gpus) {
-        const struct nvb_gpu *gpu = &s->gpus.items[*place];
+    _cleanup_units_ struct nvb_units units = {0};
+    nvb_units_list(&s->gpus, &units);
+    nvb_vec_foreach (place, &s->choice.units) {
+        const struct nvb_gpu *gpu = units.items[*place].gpu;
+        const struct nvb_mig *mig = units.items[*place].mig;
         struct nvb_plan_gpu *copy = nvb_vec_add(&s->plan->gpus);
         copy->index = gpu->index;
         copy->pci = nvb_strdup(gpu->pci);
-        copy->uuid = nvb_strdup(gpu->uuid);
+        copy->uuid = nvb_strdup(mig ? mig->uuid : gpu->uuid);
         copy->model = nvb_strdup(gpu->model);
+        copy->is_mig = mig != NULL;
+        copy->mig = mig ? mig->index : 0;
+        copy->gi = mig ? mig->gi : 0;
+        copy->ci = mig ? mig->ci : 0;
     }
 }
 
@@ -184,6 +196,47 @@ static void hide_environment(struct nvb_plan_state *s)
         nvb_strv_add(&s->plan->hidden_environment, "CUDA_VISIBLE_DEVICES");
 }
 
+/* ---- NVML, where something depends on it ---- */
+
+static bool is_cut(const struct nvb_gpus *gpus)
+{
+    nvb_vec_foreach (gpu, gpus)
+        if (gpu->migs.count)
+            return true;
+    return false;
+}
+
+static void ask_nvml(struct nvb_plan_state *s, unsigned questions, unsigned timeout_ms)
+{
+    if (s->nvml_asked)
+        return;
+    s->nvml_asked = true;
+    nvb_nvml_ask(&s->host, NULL, questions, timeout_ms, &s->gpus, &s->nvml);
+    nvb_notes_add(s->notes, NVB_NOTE_DEBUG, "NVML: %s",
+                  s->nvml.answered ? "answered" : s->nvml.why);
+}
+
+/* A name that only NVML can tell is worth waiting for; which GPUs are the least busy only a moment.
+ */
+static void ask_for_names(struct nvb_plan_state *s)
+{
+    const struct nvb_selection *selection = &s->wish.selection;
+    bool needed = nvb_allowed_needs_nvml(s->input->environment);
+    nvb_vec_foreach (item, &selection->items)
+        needed = needed || nvb_item_needs_nvml(item);
+    if (needed && is_cut(&s->gpus))
+        ask_nvml(s, NVB_NVML_MIG_UUIDS | (selection->kind == NVB_SELECT_COUNT ? NVB_NVML_LOAD : 0u),
+                 NVB_NVML_NAME_MS);
+}
+
+static void ask_for_load(struct nvb_plan_state *s)
+{
+    const struct nvb_selection *selection = &s->wish.selection;
+    if (selection->kind == NVB_SELECT_COUNT &&
+        selection->count < nvb_allowed_count(&s->allowed, &s->gpus))
+        ask_nvml(s, NVB_NVML_LOAD, NVB_NVML_LOAD_MS);
+}
+
 static int choose(struct nvb_plan_state *s, struct nvb_error **err)
 {
     if (nvb_host_open(s->input->host, &s->host, err) < 0 ||
@@ -191,9 +244,11 @@ static int choose(struct nvb_plan_state *s, struct nvb_error **err)
         return -1;
     if (s->gpus.count == 0)
         return fail_no_driver(s, err);
+    ask_for_names(s);
     nvb_allowed_read(s->input->environment, &s->gpus, &s->allowed);
-    if (nvb_selection_choose(&s->wish.selection, &s->gpus, &s->allowed, &s->choice, s->notes, err) <
-        0)
+    ask_for_load(s);
+    if (nvb_selection_choose(&s->wish.selection, &s->gpus, &s->allowed,
+                             s->nvml_asked ? &s->nvml : NULL, &s->choice, s->notes, err) < 0)
         return nvb_wish_fail(&s->wish, err);
     if (s->wish.own_nodes)
         choose_by_nodes(s);
@@ -216,6 +271,13 @@ static void filter_edits(struct nvb_plan_state *s, struct nvb_cdi_edits *edits)
         nvb_isolate_edits(edits, s->plan->capabilities, isolate);
 }
 
+static void add_needed(const struct nvb_plan_gpu *gpu, struct nvb_strv *needed)
+{
+    nvb_strv_add(needed, gpu->pci);
+    if (gpu->is_mig)
+        nvb_strv_addf(needed, "%s/%u/%u", gpu->pci, gpu->gi, gpu->ci);
+}
+
 static int build_spec(struct nvb_plan_state *s, const char *hook, struct nvb_error **err)
 {
     _cleanup_strv_ struct nvb_strv needed = {0};
@@ -230,7 +292,7 @@ static int build_spec(struct nvb_plan_state *s, const char *hook, struct nvb_err
     };
     /* A container that was given one of eight GPUs sees all in /proc and one node in /dev. */
     nvb_vec_foreach (gpu, &s->plan->gpus)
-        nvb_strv_add(&needed, gpu->pci);
+        add_needed(gpu, &needed);
     if (nvb_cdi_build(&s->host, &options, &s->spec, s->notes, err) < 0) {
         if (err && *err && !(*err)->hint)
             return nvb_error_hint(err, "nvbind info; without a GPU: nvbind run --gpu none …");
@@ -249,7 +311,7 @@ static int fill_edits(struct nvb_plan_state *s, struct nvb_error **err)
     struct nvb_plan *plan = s->plan;
     nvb_cdi_edits_merge(&plan->edits, &s->spec.edits);
     nvb_vec_foreach (gpu, &plan->gpus) {
-        _cleanup_free_ char *name = nvb_strdupf("%u", gpu->index);
+        _cleanup_free_ char *name = nvb_plan_gpu_name(gpu);
         const struct nvb_cdi_device *device = nvb_cdi_spec_find_device(&s->spec, name);
         if (!device)
             return nvb_error_make(err, NVB_ERROR_NOT_FOUND, 0, "GPU %s cannot be used here", name);
@@ -364,9 +426,12 @@ static void note_choice(const struct nvb_plan_state *s)
     const struct nvb_plan *plan = s->plan;
     _cleanup_str_ struct nvb_str capabilities = NVB_STR_INIT;
     nvb_capabilities_format(plan->capabilities, &capabilities);
-    nvb_vec_foreach (gpu, &plan->gpus)
-        nvb_notes_add(s->notes, NVB_NOTE_INFO, "GPU %u: %s, %s", gpu->index,
+    nvb_vec_foreach (gpu, &plan->gpus) {
+        _cleanup_free_ char *name = nvb_plan_gpu_name(gpu);
+        nvb_notes_add(s->notes, NVB_NOTE_INFO, "GPU %s: %s%s, %s", name,
+                      gpu->is_mig ? "MIG device of " : "",
                       gpu->model ? gpu->model : "unknown model", gpu->uuid ? gpu->uuid : gpu->pci);
+    }
     nvb_notes_add(s->notes, NVB_NOTE_INFO, "GPUs decided by %s '%s', capabilities %s", plan->source,
                   plan->selection ? plan->selection : "", capabilities.data);
     nvb_notes_add(s->notes, NVB_NOTE_INFO, "%s %s (%s) %s%s", nvb_engine_name(plan->engine->kind),

@@ -7,8 +7,9 @@
 #include "plan/visible.h"
 
 #define OWN_KIND "nvidia.com/gpu="
-#define FORMS \
-    "a selection is all, none, 0, gpu0, 0,2, 0-3, GPU-…, 0000:65:00.0, nvidia.com/gpu=0, count=2"
+#define FORMS                                                                                    \
+    "a selection is all, none, 0, gpu0, 0,2, 0-3, GPU-…, 0000:65:00.0, 0:1 or MIG-… (MIG), " \
+    "nvidia.com/gpu=0, count=2"
 
 void nvb_selection_done(struct nvb_selection *selection)
 {
@@ -58,13 +59,16 @@ static char *read_pci(const char *text)
     return address;
 }
 
-/* INDEX, FIRST-LAST, or G:I, which is MIG. Returns 0, or 1 when it is none of them. */
-static int read_numbers(const char *text, struct nvb_selection_item *ret)
+/* INDEX, FIRST-LAST, or G:I, which is MIG, as cdi generate's strategies spell them. Returns 0, or 1
+ * when it is none of them. */
+static int read_numbers(const char *word, struct nvb_selection_item *ret)
 {
+    const bool is_mig = nvb_has_prefix(word, "mig");
+    const char *text = is_mig || nvb_has_prefix(word, "gpu") ? word + 3 : word;
     size_t len = strspn(text, "0123456789");
     uint64_t first;
     uint64_t last;
-    if (nvb_parse_u64(text, len, 10, &first) < 0)
+    if (nvb_parse_u64(text, len, 10, &first) < 0 || (is_mig && text[len] != ':'))
         return 1;
     last = first;
     if (text[len] != '\0') {
@@ -102,7 +106,7 @@ static int read_item(const char *text, struct nvb_selection_item *ret, struct nv
         item.kind = NVB_ITEM_MIG;
     } else if ((pci = read_pci(word))) {
         item.kind = NVB_ITEM_PCI;
-    } else if (read_numbers(nvb_has_prefix(word, "gpu") ? word + 3 : word, &item) == 0) {
+    } else if (read_numbers(word, &item) == 0) {
         if (item.kind == NVB_ITEM_INDEX && item.last < item.first) {
             (void)nvb_error_make(err, NVB_ERROR_USAGE, 0, "the range '%s' runs backwards", text);
             return nvb_error_hint(err, "%llu-%llu", (unsigned long long)item.last,

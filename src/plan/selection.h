@@ -10,6 +10,7 @@
 #include "base/notes.h"
 #include "base/str.h"
 #include "host/host.h"
+#include "host/nvml.h"
 
 enum nvb_selection_kind {
     NVB_SELECT_NONE,
@@ -22,7 +23,7 @@ enum nvb_selection_item_kind {
     NVB_ITEM_INDEX, /* first to last */
     NVB_ITEM_UUID,  /* the beginning of one */
     NVB_ITEM_PCI,   /* "0000:65:00.0", lower case */
-    NVB_ITEM_MIG,   /* "0:1" or "MIG-…" */
+    NVB_ITEM_MIG,   /* "0:1", "mig0:1" or "MIG-…" */
     NVB_ITEM_CDI,   /* a device of another vendor or class: "amd.com/gpu=0" */
 };
 
@@ -64,12 +65,12 @@ int nvb_selection_parse_docker(const char *text, struct nvb_selection *ret, stru
 int nvb_selection_parse_visible(const char *text, struct nvb_selection *ret,
                                 struct nvb_error **err);
 
-/* The GPUs that the caller may take: nothing narrowed him, or a list. */
+/* The units (plan/units.h) that the caller may take: nothing narrowed him, or a list. */
 struct nvb_allowed {
     bool narrowed;
     const char *by;            /* the variable that did, a constant; the last one of several */
     char *words;               /* its value; owned */
-    bool *gpus;                /* one for each GPU of the machine; owned */
+    bool *units;               /* one for each unit of the machine; owned */
     struct nvb_strv variables; /* all that narrowed */
 };
 
@@ -78,31 +79,40 @@ struct nvb_allowed {
 /*
  * Reads how ENVIRONMENT narrows the caller: SLURM_STEP_GPUS, else SLURM_JOB_GPUS, else
  * CUDA_VISIBLE_DEVICES (its list ends at the first word that is no GPU, as CUDA reads it), and
- * NVIDIA_VISIBLE_DEVICES (nvb_visible_clean()). Unset, empty and "void" narrow nothing; "none", "-1"
- * and "NoDevFiles" leave nothing.
+ * NVIDIA_VISIBLE_DEVICES (nvb_visible_clean()). Unset, empty and "void" narrow nothing; "none",
+ * "-1" and "NoDevFiles" leave nothing. A GPU means all on it. Where CUDA_VISIBLE_DEVICES names a
+ * MIG device it goes before Slurm's lists, which number such devices in a way of Slurm's own.
  */
 void nvb_allowed_read(char *const *environment, const struct nvb_gpus *gpus,
                       struct nvb_allowed *ret);
 void nvb_allowed_done(struct nvb_allowed *allowed);
 
+/* Whether ENVIRONMENT names, where it narrows, MIG devices that only NVML can tell apart. */
+bool nvb_allowed_needs_nvml(char *const *environment);
+
 /* What was chosen. */
 struct nvb_choice {
-    struct nvb_choice_gpus NVB_VEC(size_t) gpus; /* places in the list of GPUs, ascending, once */
-    bool all;                                    /* every GPU of the machine, and "all" was said */
-    struct nvb_strv foreign;                     /* CDI names of other vendors and classes */
+    struct nvb_choice_units NVB_VEC(size_t) units; /* places in nvb_units_list(), ascending, once */
+    bool all;                /* every unit of the machine, and "all" was said */
+    struct nvb_strv foreign; /* CDI names of other vendors and classes */
 };
 
 #define _cleanup_choice_ _cleanup_(nvb_choice_done)
 
 void nvb_choice_done(struct nvb_choice *choice);
 
+/* How many units, of those that programs can use, ALLOWED leaves. */
+size_t nvb_allowed_count(const struct nvb_allowed *allowed, const struct nvb_gpus *gpus);
+
 /*
- * Chooses by SELECTION among GPUS; "all" and count mean: of the ALLOWED ones. A GPU that is named
- * and not allowed is chosen with a warning. Errors name what there is. count takes the lowest
- * indices and says so in NOTES.
+ * Chooses by SELECTION among GPUS and their MIG devices; "all" and count mean: of the ALLOWED ones,
+ * and count means those that programs can use. What is named and not allowed is chosen with a
+ * warning, and so is the whole of a GPU that is cut. Errors name what there is. count takes the
+ * least busy by what NVML said, where it was asked and answered (NVML may be NULL: it was not
+ * asked), else the lowest indices, and says which in NOTES.
  */
 int nvb_selection_choose(const struct nvb_selection *selection, const struct nvb_gpus *gpus,
-                         const struct nvb_allowed *allowed, struct nvb_choice *ret,
-                         struct nvb_notes *notes, struct nvb_error **err);
+                         const struct nvb_allowed *allowed, const struct nvb_nvml *nvml,
+                         struct nvb_choice *ret, struct nvb_notes *notes, struct nvb_error **err);
 
 #endif

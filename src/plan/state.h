@@ -24,6 +24,8 @@ struct nvb_plan_state {
     struct nvb_wish wish;
     struct nvb_host host;
     struct nvb_gpus gpus;
+    struct nvb_nvml nvml;
+    bool nvml_asked;
     struct nvb_allowed allowed;
     struct nvb_choice choice;
     struct nvb_claims claims;

@@ -13,6 +13,12 @@ void nvb_wish_done(struct nvb_wish *wish)
     *wish = (struct nvb_wish){0};
 }
 
+/* A capability's node is no GPU: it is brought along with one, or beside one (MIG's monitor). */
+static bool is_gpu_node(const char *path)
+{
+    return nvb_has_prefix(path, "/dev/nvidia") && !nvb_has_prefix(path, "/dev/nvidia-caps/");
+}
+
 /* The words of a list that are ours, as one selection. Returns 0, or 1 when there is none. */
 static int read_own_devices(const struct nvb_claims *claims, struct nvb_wish *ret)
 {
@@ -22,7 +28,7 @@ static int read_own_devices(const struct nvb_claims *claims, struct nvb_wish *re
             nvb_str_addf(&list, "%s%s", list.len ? "," : "",
                          claims->cdi.items[i] + strlen(OWN_KIND));
     for (size_t i = 0; i < claims->devices.count; i++)
-        ret->own_nodes = ret->own_nodes || nvb_has_prefix(claims->devices.items[i], "/dev/nvidia");
+        ret->own_nodes = ret->own_nodes || is_gpu_node(claims->devices.items[i]);
     ret->own_cdi = list.len > 0;
     if (!ret->own_cdi && !ret->own_nodes)
         return 1;

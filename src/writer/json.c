@@ -44,6 +44,14 @@ static void put_gpus(struct nvb_doc *doc, const struct nvb_plan *plan)
         nvb_doc_put_text(item, "pci", gpu->pci);
         nvb_doc_put_text(item, "uuid", gpu->uuid);
         nvb_doc_put_text(item, "model", gpu->model);
+        if (gpu->is_mig) {
+            struct nvb_doc *mig = nvb_doc_put(item, "mig");
+            nvb_doc_put_int(mig, "index", gpu->mig);
+            nvb_doc_put_int(mig, "gpu_instance", gpu->gi);
+            nvb_doc_put_int(mig, "compute_instance", gpu->ci);
+        } else {
+            nvb_doc_put_text(item, "mig", NULL);
+        }
     }
 }
 

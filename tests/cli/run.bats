@@ -299,7 +299,7 @@ run --rm img true " ]
     fails "there is no GPU '9': this machine has 8, 0 to 7" "nvbind info" sim run --gpu 9 img
     fails "'purple' is not a GPU" "a selection is all, none, 0" sim run --gpu purple img
     fails "option '--gpu' needs a value" "" sim run --gpu
-    fails "'0:1' is a MIG device" "" sim run --gpu 0:1 img
+    fails "there is no MIG device '0:1'" "nvbind info" sim run --gpu 0:1 img
     fails "--gpus: 'some' is not a number of GPUs" "" sim run --gpus some img
     fails "NVIDIA_VISIBLE_DEVICES=x: 'x' is not a GPU" "" sim run -e NVIDIA_VISIBLE_DEVICES=x img
     fails "there is no profile 'gamin'" "" sim run --profile gamin img

@@ -49,13 +49,13 @@ static char *choose(parse_fn *parse, const char *text, char *const *environment,
     struct nvb_str s = NVB_STR_INIT;
     nvb_allowed_read(environment, &gpus, &allowed);
     if (parse(text, &selection, &err) < 0 ||
-        nvb_selection_choose(&selection, &gpus, &allowed, &choice, notes, &err) < 0) {
+        nvb_selection_choose(&selection, &gpus, &allowed, NULL, &choice, notes, &err) < 0) {
         nvb_str_addf(&s, "error: %s", err->message);
         return nvb_str_steal(&s);
     }
     if (selection.kind == NVB_SELECT_NONE)
         nvb_str_add(&s, "none");
-    nvb_vec_foreach (place, &choice.gpus)
+    nvb_vec_foreach (place, &choice.units)
         nvb_str_addf(&s, "%s%zu", s.len ? "," : "", *place);
     for (size_t i = 0; i < choice.foreign.count; i++)
         nvb_str_addf(&s, " %s", choice.foreign.items[i]);
@@ -107,9 +107,10 @@ static void test_selection(void **state)
         {"ff:00.0", "error: there is no GPU '0000:ff:00.0': this machine has 8, 0 to 7"},
         {"count=9", "error: 9 GPUs are wanted and 8 are there"},
         {"count=two", "error: 'two' is not a number of GPUs"},
-        {"0:1", "error: '0:1' is a MIG device, and this version chooses whole GPUs only"},
-        {"MIG-12345678", "error: 'MIG-12345678' is a MIG device, and this version chooses whole "
-                         "GPUs only"},
+        {"0:1", "error: there is no MIG device '0:1': no GPU of this machine is cut into any"},
+        {"MIG-12345678", "error: there is no MIG device 'MIG-12345678': no GPU of this machine is "
+                         "cut into any"},
+        {"mig0", "error: 'mig0' is not a GPU"},
         {"0,none", "error: 'none' stands alone, not in a list"},
         {"purple", "error: 'purple' is not a GPU"},
         {"", "error: '' is not a GPU"},
@@ -235,12 +236,119 @@ static void test_named_outside(void **state)
                         "GPU 4 is not among those that CUDA_VISIBLE_DEVICES=2,3 leaves");
 }
 
+/* ---- MIG ---- */
+
+/* Cuts GPU into COUNT compute instances, each alone in its instance from GI on. */
+static void cut(struct nvb_gpu *gpu, unsigned gi, unsigned count, const char *const *uuids)
+{
+    gpu->is_cut = true;
+    for (unsigned i = 0; i < count; i++) {
+        struct nvb_mig *mig = nvb_vec_add(&gpu->migs);
+        mig->index = i;
+        mig->gi = gi + i;
+        mig->uuid = uuids ? nvb_strdup(uuids[i]) : NULL;
+    }
+}
+
+static char *choose_loaded(const struct nvb_nvml *nvml, const char *text, struct nvb_notes *notes)
+{
+    static char *const empty[] = {NULL};
+    _cleanup_selection_ struct nvb_selection selection = {0};
+    _cleanup_allowed_ struct nvb_allowed allowed = {0};
+    _cleanup_choice_ struct nvb_choice choice = {0};
+    struct nvb_str s = NVB_STR_INIT;
+    nvb_allowed_read(empty, &gpus, &allowed);
+    assert_int_equal(nvb_selection_parse(text, &selection, NULL), 0);
+    assert_int_equal(nvb_selection_choose(&selection, &gpus, &allowed, nvml, &choice, notes, NULL),
+                     0);
+    nvb_vec_foreach (place, &choice.units)
+        nvb_str_addf(&s, "%s%zu", s.len ? "," : "", *place);
+    return nvb_str_steal(&s);
+}
+
+/* Units 0 to 2 are GPUs, 3 is one that is cut, 4 and 5 its devices, 6 to 9 GPUs. */
+static void test_mig(void **state)
+{
+    static const char *const uuids[] = {"MIG-aa11", "MIG-aa22"};
+    static const char *const table[][2] = {
+        {"3:0", "4"},
+        {"mig3:1", "5"},
+        {"3", "3"},
+        {"MIG-aa2", "5"},
+        {"mig-AA11", "4"},
+        {"MIG-GPU-dddd0000-0000-0000-0000-000000000000/8/0", "5"},
+        {"all", "0,1,2,3,4,5,6,7,8,9 all"},
+        {"count=5", "0,1,2,4,5"},
+        {"MIG-aa", "error: 'MIG-aa' is the beginning of several UUIDs: MIG-aa11, MIG-aa22"},
+        {"MIG-bb", "error: there is no MIG device 'MIG-bb': this machine has 3:0 to 3:1"},
+        {"MIG-GPU-dddd0000-0000-0000-0000-000000000000/8/1",
+         "error: there is no MIG device 'MIG-GPU-dddd0000-0000-0000-0000-000000000000/8/1': this "
+         "machine has 3:0 to 3:1"},
+        {"3:2", "error: there is no MIG device '3:2': this machine has 3:0 to 3:1"},
+        {"count=10", "error: 10 GPUs are wanted and 9 are there"},
+    };
+    (void)state;
+    cut(&gpus.items[3], 7, 2, uuids);
+    for (size_t i = 0; i < NVB_COUNT(table); i++)
+        assert_chosen(nvb_selection_parse, table[i][0], table[i][1]);
+    assert_narrowed("CUDA_VISIBLE_DEVICES=MIG-aa22", "SLURM_JOB_GPUS=0", "all", "5");
+    assert_narrowed("CUDA_VISIBLE_DEVICES=MIG-zz,0", NULL, "all",
+                    "error: CUDA_VISIBLE_DEVICES=MIG-zz,0 leaves the caller no GPU");
+    char *const named[] = {(char *)"CUDA_VISIBLE_DEVICES=0,MIG-aa22", NULL};
+    char *const old[] = {(char *)"CUDA_VISIBLE_DEVICES=0,MIG-GPU-aa22/1/2", NULL};
+    assert_true(nvb_allowed_needs_nvml(named));
+    assert_false(nvb_allowed_needs_nvml(old));
+}
+
+static void set_load(struct nvb_load *load, unsigned processes, unsigned utilisation,
+                     unsigned memory)
+{
+    *load = (struct nvb_load){true, processes, utilisation, memory};
+}
+
+/* After test_mig: the least busy first, what is not known last. */
+static void test_least_busy(void **state)
+{
+    const struct nvb_nvml answered = {.answered = true};
+    const struct nvb_nvml silent = {.why = (char *)"NVML gave no answer within 200 ms"};
+    _cleanup_notes_ struct nvb_notes notes = {0};
+    (void)state;
+    set_load(&gpus.items[0].load, 2, 0, 80); /* a process that just waits */
+    set_load(&gpus.items[1].load, 0, 50, 10);
+    set_load(&gpus.items[2].load, 0, 0, 5);
+    set_load(&gpus.items[3].migs.items[0].load, 1, 0, 1);
+    set_load(&gpus.items[3].migs.items[1].load, 0, 0, 4);
+    set_load(&gpus.items[4].load, 3, 99, 90);
+    set_load(&gpus.items[5].load, 0, 0, 5);
+    static const char *const want[] = {"5", "2,5", "2,5,7", "1,2,5,7", "1,2,4,5,7"};
+    for (unsigned i = 0; i < NVB_COUNT(want); i++) {
+        _cleanup_free_ char *text = nvb_strdupf("count=%u", i + 1);
+        _cleanup_free_ char *chosen = choose_loaded(&answered, text, NULL);
+        assert_string_equal(chosen, want[i]);
+    }
+    _cleanup_free_ char *most = choose_loaded(&answered, "count=8", NULL);
+    assert_string_equal(most, "0,1,2,4,5,6,7,8");
+    _cleanup_free_ char *least = choose_loaded(&answered, "count=2", &notes);
+    _cleanup_free_ char *first = choose_loaded(&silent, "count=2", &notes);
+    assert_string_equal(first, "0,1");
+    assert_int_equal(notes.count, 2);
+    assert_string_equal(notes.items[0].text, "count=2: chose 2,3:1, the least busy");
+    assert_string_equal(notes.items[1].text,
+                        "count=2: chose 0,1, the first by index: how busy they are is not known, "
+                        "because NVML gave no answer within 200 ms");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_selection),           cmocka_unit_test(test_docker),
-        cmocka_unit_test(test_docker_capabilities), cmocka_unit_test(test_visible),
-        cmocka_unit_test(test_narrowing),           cmocka_unit_test(test_named_outside),
+        cmocka_unit_test(test_selection),
+        cmocka_unit_test(test_docker),
+        cmocka_unit_test(test_docker_capabilities),
+        cmocka_unit_test(test_visible),
+        cmocka_unit_test(test_narrowing),
+        cmocka_unit_test(test_named_outside),
+        cmocka_unit_test(test_mig),
+        cmocka_unit_test(test_least_busy),
     };
     return cmocka_run_group_tests(tests, make_gpus, drop_gpus);
 }
