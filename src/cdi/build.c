@@ -191,7 +191,7 @@ static void ask_for_uuids(struct nvb_cdi_builder *builder, struct nvb_notes *not
     bool is_cut = false;
     nvb_vec_foreach (gpu, &builder->gpus)
         is_cut = is_cut || gpu->migs.count;
-    if (!is_cut)
+    if (!is_cut || builder->options->gpus || !(builder->naming & NVB_CDI_BY_UUID))
         return;
     /* The driver's files were looked for by what was asked for, which may leave NVML out. */
     bool has_nvml = (builder->capabilities & NVB_CAP_UTILITY) != 0;
@@ -214,11 +214,7 @@ static int look_at_host(struct nvb_cdi_builder *builder, struct nvb_notes *notes
         return -1;
     if (nvb_host_find_control_nodes(builder->host, &builder->control, err) < 0)
         return -1;
-    if (nvb_host_find_driver(builder->host, &query, &builder->driver, notes, err) < 0)
-        return -1;
-    if (!builder->options->gpus && (builder->naming & NVB_CDI_BY_UUID))
-        ask_for_uuids(builder, notes);
-    return 0;
+    return nvb_host_find_driver(builder->host, &query, &builder->driver, notes, err);
 }
 
 static void builder_done(struct nvb_cdi_builder *builder)
@@ -241,6 +237,7 @@ int nvb_cdi_build(const struct nvb_host *host, const struct nvb_cdi_build_option
     };
     if (look_at_host(&builder, notes, err) < 0 || nvb_cdi_builder_check(&builder, notes, err) < 0)
         return -1;
+    ask_for_uuids(&builder, notes);
     builder.spec.kind = nvb_strdupf("%s/%s", options->vendor ? options->vendor : "nvidia.com",
                                     options->class ? options->class : "gpu");
     /* An NVIDIA runtime that is the engine's default would bring all GPUs a second time. */
