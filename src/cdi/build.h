@@ -20,6 +20,7 @@ struct nvb_cdi_build_options {
     unsigned naming;                        /* 0: index and UUID */
     unsigned capabilities;                  /* 0: all */
     const struct nvb_strv *library_folders; /* searched first; or NULL */
+    const struct nvb_driver_files *extra;   /* libraries beside the driver's; or NULL */
     const char *hook; /* absolute path of nvbind-hook: libraries keep their host's paths and the
                          hook makes links and the linker cache. NULL: hookless, libraries are
                          mounted by SONAME and development name into the loaders' default folders */

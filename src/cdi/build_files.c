@@ -123,6 +123,19 @@ static void add_file(struct files *files, const struct nvb_driver_file *file)
         add_library_hookless(files, file, outside);
 }
 
+/* Whether the driver has the file that the one at INDEX is, or one before it is the same. */
+static bool is_there(const struct files *files, const struct nvb_driver_files *extra, size_t index)
+{
+    const char *path = extra->items[index].path;
+    nvb_vec_foreach (file, &files->builder->driver.files)
+        if (strcmp(file->path, path) == 0)
+            return true;
+    for (size_t i = 0; i < index; i++)
+        if (strcmp(extra->items[i].path, path) == 0)
+            return true;
+    return false;
+}
+
 /* /dev/dri/by-path, which names the nodes by PCI address, as udev does. */
 static void add_by_path_links(struct files *files)
 {
@@ -192,9 +205,14 @@ int nvb_cdi_builder_add_files(struct nvb_cdi_builder *builder, struct nvb_error 
         return -1;
     _cleanup_(files_done) struct files files = {
         .builder = builder,
-        .libraries = nvb_calloc(builder->driver.files.count, sizeof(struct nvb_hook_library)),
     };
+    const struct nvb_driver_files *extra = builder->options->extra;
+    const size_t count = builder->driver.files.count + (extra ? extra->count : 0);
+    files.libraries = nvb_calloc(count, sizeof(*files.libraries));
     nvb_vec_foreach (file, &builder->driver.files)
         add_file(&files, file);
+    for (size_t i = 0; extra && i < extra->count; i++)
+        if (!is_there(&files, extra, i))
+            add_file(&files, &extra->items[i]);
     return builder->options->hook ? add_hook(&files, parts, err) : 0;
 }

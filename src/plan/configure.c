@@ -25,6 +25,9 @@ void nvb_plan_defaults_done(struct nvb_plan_defaults *defaults)
 {
     nvb_plan_line_done(&defaults->line);
     nvb_strv_done(&defaults->gpu_devices);
+    nvb_vec_foreach (library, &defaults->libraries)
+        free(library->text);
+    nvb_vec_release(&defaults->libraries);
     free(defaults->cookie.path);
     free(defaults->cookie.text);
     free(defaults->said.path);
@@ -186,15 +189,18 @@ static int read_capabilities(const struct nvb_config *config, unsigned *ret, str
     return 0;
 }
 
-/* What may be written in a configuration and is not there yet is said, not passed over. */
-static void note_missing(const struct nvb_config *config, struct nvb_notes *notes)
+static int read_libraries(const struct nvb_config *config, struct nvb_plan_libraries *ret,
+                          struct nvb_notes *notes, struct nvb_error **err)
 {
     nvb_vec_foreach (item, nvb_config_items(config, NVB_CONFIG_ADDITIONAL_LIBRARIES)) {
-        nvb_notes_add(notes, NVB_NOTE_WARNING,
-                      "additional_libraries of the configuration is not used by this version: '%s'",
-                      item->text);
-        break;
+        char *expanded = NULL;
+        int r = nvb_config_expand(config, item, item->text, NULL, &expanded, notes, err);
+        if (r < 0)
+            return -1;
+        if (r == 0)
+            nvb_vec_push(ret, ((struct nvb_plan_library){expanded, item->place}));
     }
+    return 0;
 }
 
 /* Where a variable of every container is set; all zero: nowhere. */
@@ -235,11 +241,11 @@ int nvb_plan_check_config(const struct nvb_config *config, struct nvb_error **er
 static int fill(const struct nvb_config *config, bool rootless, struct nvb_plan_defaults *ret,
                 struct nvb_notes *notes, struct nvb_error **err)
 {
-    note_missing(config, notes);
     if (read_arguments(config, &ret->line, notes, err) < 0 ||
         add_environment(config, &ret->line, notes, err) < 0 ||
         add_items(config, NVB_CONFIG_SECURITY_OPTS, "security-opt", &ret->line, notes, err) < 0 ||
         add_devices(config, &ret->gpu_devices, notes, err) < 0 ||
+        read_libraries(config, &ret->libraries, notes, err) < 0 ||
         read_capabilities(config, &ret->capabilities, err) < 0)
         return -1;
     if (rootless)

@@ -7,11 +7,18 @@
 #include "host/host.h"
 #include "plan/parse.h"
 
+/* A library of the host, by path or name. */
+struct nvb_plan_library {
+    char *text;             /* owned */
+    struct nvb_place place; /* borrowed from the configuration */
+};
+
 /* The configuration as the resolver takes it. Owned. */
 struct nvb_plan_defaults {
     struct nvb_plan_line line;   /* default_args, environment, security_opts */
     struct nvb_strv gpu_devices; /* additional_devices: for containers with GPUs */
-    const char *selection;       /* borrowed from the configuration; or NULL */
+    struct nvb_plan_libraries NVB_VEC(struct nvb_plan_library) libraries; /* so too */
+    const char *selection; /* borrowed from the configuration; or NULL */
     struct nvb_place selection_place;
     struct nvb_place visible_place; /* of NVIDIA_VISIBLE_DEVICES; all zero: not there */
     struct nvb_place granted_place; /* of NVIDIA_DRIVER_CAPABILITIES */

@@ -30,6 +30,7 @@ static void done_state(struct nvb_plan_state *s)
     nvb_claims_done(&s->claims);
     nvb_cdi_spec_done(&s->spec);
     nvb_strv_done(&s->channels);
+    nvb_plan_done_libraries(&s->libraries);
     free(s->runtime);
     free(s->service_folder);
     free(s->hook_runtime);
@@ -288,6 +289,7 @@ static int build_spec(struct nvb_plan_state *s, const char *hook, struct nvb_err
         .kept = nvb_plan_outlives(s->plan),
         .needed = &needed,
         .gpus = &s->gpus,
+        .extra = &s->libraries,
         .dri = s->dri,
     };
     /* A container that was given one of eight GPUs sees all in /proc and one node in /dev. */
@@ -330,7 +332,8 @@ static int lay_in(struct nvb_plan_state *s, struct nvb_error **err)
     nvb_plan_find_hook_folder(s);
     if (s->runtime || s->service_folder || s->hook_runtime)
         hook = nvb_plan_find_hook(s);
-    if (build_spec(s, hook, err) < 0 || fill_edits(s, err) < 0)
+    if (nvb_plan_find_libraries(s, err) < 0 || build_spec(s, hook, err) < 0 ||
+        fill_edits(s, err) < 0)
         return -1;
     if (!nvb_plan_must_be_direct(s))
         return 0;

@@ -30,14 +30,19 @@ struct nvb_plan_state {
     struct nvb_choice choice;
     struct nvb_claims claims;
     struct nvb_cdi_spec spec;
-    struct nvb_strv channels; /* nodes that NVIDIA_IMEX_CHANNELS asks for */
-    char *runtime;            /* the caller's private folder; NULL: no specification of his own */
-    char *service_folder;     /* where a service reads the specification from; NULL: nowhere */
-    char *hook_runtime; /* the same as runtime, for a hook without CDI; NULL: none without CDI */
+    struct nvb_driver_files libraries; /* additional_libraries of the configuration */
+    struct nvb_strv channels;          /* nodes that NVIDIA_IMEX_CHANNELS asks for */
+    char *runtime;        /* the caller's private folder; NULL: no specification of his own */
+    char *service_folder; /* where a service reads the specification from; NULL: nowhere */
+    char *hook_runtime;   /* the same as runtime, for a hook without CDI; NULL: none without CDI */
     enum nvb_isolation isolation;
     bool dri;       /* the chosen GPUs' card and render nodes, whatever the capabilities */
     size_t claimed; /* edits that the user's words bring already */
 };
+
+/* Fills s->libraries. A library that cannot be used is an error at its place. Returns 0 or -1. */
+int nvb_plan_find_libraries(struct nvb_plan_state *s, struct nvb_error **err);
+void nvb_plan_done_libraries(struct nvb_driver_files *libraries);
 
 /* How Podman reads lists depends on its version; Docker never has another way: 0. */
 static inline unsigned nvb_plan_list_version(const struct nvb_engine *engine)

@@ -148,10 +148,36 @@ TOML
     [[ $output = *" run --device amd.com/gpu=0 --env "*" --rm --device /dev/fuse img" ]]
 }
 
-@test "what this version does not have yet is said" {
-    echo 'gpu.additional_libraries = ["/opt/x.so"]' >"$config"
+@test "additional libraries come with GPUs; one that cannot is an error at its place" {
+    local extra=$RUN_HOST/opt/extra
+    mkdir -p "$extra"
+    "$NVBIND_BUILD/tests/mkelf" --soname libextra.so.3 --out "$extra/libextra.so.3.1"
+    ln -sf libextra.so.3.1 "$extra/libextra.so"
+    echo 'gpu.additional_libraries = ["/opt/extra/libextra.so", "/opt/extra/libextra.so.3.1", "libcuda.so.1"]' >"$config"
     [ "$(line)" = "run img" ]
-    grep -q "warning.*additional_libraries" err
+    mounts() { sim run "$@" --gpu 0 --dry-run=json img | jq -r '.edits.mounts[] | select(.host | test("libextra|libcuda.so")).container'; }
+    # With the hook each is there once, as itself; without it by its names in the loader's folders.
+    [ "$(mounts --rm | grep -c libextra)" = 1 ]
+    [ "$(mounts --rm | grep -c 'libcuda.so')" = 1 ]
+    [ "$(mounts | grep libextra)" = "/usr/lib/x86_64-linux-gnu/libextra.so.3
+/usr/lib64/libextra.so.3
+/usr/lib/x86_64-linux-gnu/libextra.so.3.1
+/usr/lib64/libextra.so.3.1" ]
+    # His own mount of that place wins.
+    [ "$(sim run --gpu 0 -v /x:/usr/lib64/libextra.so.3 --dry-run=json img | jq -r '.edits.mounts[].container' | grep -c 'libextra.so.3$')" = 1 ]
+    echo 'gpu.additional_libraries = ["libgone.so.1"]' >"$config"
+    fails "$config:1:29: additional_libraries: the linker cache has no 'libgone.so.1'" "ldconfig -p" sim run img
+    echo 'gpu.additional_libraries = ["/opt/extra/gone.so"]' >"$config"
+    fails "$config:1:29: additional_libraries: cannot read '$RUN_HOST/opt/extra/gone.so'" "" sim run img
+    echo text >"$extra/text.so"
+    mkfifo "$extra/fifo.so"
+    echo 'gpu.additional_libraries = ["/opt/extra/text.so"]' >"$config"
+    fails "$config:1:29: additional_libraries: '/opt/extra/text.so' cannot be used as a library" "" sim run img
+    echo 'gpu.additional_libraries = ["/opt/extra/fifo.so"]' >"$config"
+    fails "is not a file" "" sim run img
+    echo 'gpu.additional_libraries = ["/opt/../../../../../etc/hostname"]' >"$config"
+    fails "cannot read '$RUN_HOST/" "" sim run img
+    rm -r "$extra"
 }
 
 @test "a fault in the configuration names its place, and nothing is run" {
