@@ -104,6 +104,7 @@ void nvb_cli_table(struct nvb_str *ret, const char *const *headers, size_t colum
  */
 
 int nvb_cmd_run(struct nvb_cli *cli, int argc, char **argv);
+int nvb_cmd_exec(struct nvb_cli *cli, int argc, char **argv);
 int nvb_cmd_info(struct nvb_cli *cli, int argc, char **argv);
 int nvb_cmd_doctor(struct nvb_cli *cli, int argc, char **argv);
 int nvb_cmd_cdi(struct nvb_cli *cli, int argc, char **argv);

@@ -256,7 +256,9 @@ static void complete_command(struct walk *w, const struct nvb_command *command)
     struct grammar g = {.options = command->options};
     if (command->takes_engine_options) {
         g.engines = NVB_OPTION_ANY;
-        g.scope = strcmp(command->name, "create") == 0 ? NVB_OPTION_CREATE : NVB_OPTION_RUN;
+        g.scope = strcmp(command->name, "create") == 0 ? NVB_OPTION_CREATE
+                  : strcmp(command->name, "exec") == 0 ? NVB_OPTION_EXEC
+                                                       : NVB_OPTION_RUN;
         g.ends_at_word = true;
     }
     struct place place = walk(w, &g);

@@ -27,4 +27,8 @@ void nvb_completion_offer(struct nvb_completion *c, const char *candidate, const
 /* Offers what a value is that the help shows as SPEC (struct nvb_cli_option). */
 void nvb_completion_offer_value(struct nvb_completion *c, const char *spec);
 
+/* Offers the names of the caller's containers, read from where Podman keeps them by default: no
+ * engine is started. Docker's are root's secret. */
+void nvb_completion_offer_containers(struct nvb_completion *c);
+
 #endif

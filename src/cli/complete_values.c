@@ -190,6 +190,8 @@ static void offer_one(struct nvb_completion *c, const char *spec)
         offer_engines(c);
     else if (strcmp(spec, "CDI") == 0)
         offer_cdi_devices(c);
+    else if (strcmp(spec, "CONTAINER") == 0)
+        nvb_completion_offer_containers(c);
     else if (strcmp(spec, "COMMAND") == 0)
         offer_commands(c);
     else if (!is_for_the_user(spec))

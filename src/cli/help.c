@@ -20,6 +20,14 @@ const struct nvb_command nvb_commands[] = {
         .takes_engine_options = true,
     },
     {
+        .name = "exec",
+        .summary = "run a command in a container that is there",
+        .main = nvb_cmd_exec,
+        .options = nvb_exec_options,
+        .operand = "CONTAINER",
+        .takes_engine_options = true,
+    },
+    {
         .name = "info",
         .summary = "GPUs, driver and engines of this machine",
         .main = nvb_cmd_info,

@@ -12,7 +12,7 @@ struct nvb_command {
     const struct nvb_cli_option *options; /* its own, ended by a NULL name; or NULL */
     const struct nvb_command *commands;   /* its sub-commands, ended by a NULL name; or NULL */
     const char *operand;       /* what its plain words are, spelled as an option's value; or NULL */
-    bool takes_engine_options; /* run and create */
+    bool takes_engine_options; /* run, create and exec */
     bool hidden;               /* for programs: in no help, and never meant */
 };
 
@@ -20,6 +20,7 @@ extern const struct nvb_cli_option nvb_global_options[];
 
 /* Each beside its command. */
 extern const struct nvb_cli_option nvb_run_options[];
+extern const struct nvb_cli_option nvb_exec_options[];
 extern const struct nvb_cli_option nvb_info_options[];
 extern const struct nvb_cli_option nvb_doctor_options[];
 extern const struct nvb_cli_option nvb_migrate_options[];

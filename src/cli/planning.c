@@ -24,7 +24,7 @@ void nvb_cli_planning_done(struct nvb_cli_planning *s)
     nvb_notes_done(&s->notes);
 }
 
-static int load_config(struct nvb_cli_planning *s, struct nvb_error **err)
+int nvb_cli_load_config(struct nvb_cli_planning *s, struct nvb_error **err)
 {
     const struct nvb_config_options options = {
         .file = s->cli->config,
@@ -51,7 +51,7 @@ static unsigned wanted_engines(const struct nvb_cli_planning *s, const struct nv
 int nvb_cli_find_engine(struct nvb_cli_planning *s, const struct nvb_request *request,
                         struct nvb_error **err)
 {
-    if (load_config(s, err) < 0)
+    if (nvb_cli_load_config(s, err) < 0)
         return -1;
     if (s->engine.path && (wanted_engines(s, request) & s->engine.kind))
         return 0;
@@ -63,7 +63,7 @@ int nvb_cli_ask_engine(void *data, const struct nvb_request *request, const char
                        bool is_short, bool *ret_takes_value, struct nvb_error **err)
 {
     struct nvb_cli_planning *s = data;
-    if (load_config(s, err) < 0)
+    if (nvb_cli_load_config(s, err) < 0)
         return -1;
     /* "--runtime" may stand behind the option; then the engine that is known so far is asked. Where
      * there is none, the option is just unknown: that error comes before the missing engine's. */
@@ -98,7 +98,7 @@ int nvb_cli_plan(struct nvb_cli_planning *s, struct nvb_request *request, struct
         .terminal = isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1,
         .defaults = &defaults,
     };
-    if (load_config(s, err) < 0 || nvb_cli_find_engine(s, request, err) < 0)
+    if (nvb_cli_load_config(s, err) < 0 || nvb_cli_find_engine(s, request, err) < 0)
         return -1;
     ask_service(s, plan);
     input.facts = s->facts.version ? &s->facts : NULL;

@@ -33,6 +33,9 @@ struct nvb_cli_planning {
 
 void nvb_cli_planning_done(struct nvb_cli_planning *planning);
 
+/* Reads the configuration where it is not read yet. Returns 0 or -1. */
+int nvb_cli_load_config(struct nvb_cli_planning *planning, struct nvb_error **err);
+
 /* The callback of struct nvb_parse, with a struct nvb_cli_planning as its data. */
 int nvb_cli_ask_engine(void *data, const struct nvb_request *request, const char *name, size_t len,
                        bool is_short, bool *ret_takes_value, struct nvb_error **err);

@@ -44,9 +44,10 @@ int nvb_exec_build(const struct nvb_plan *plan, struct nvb_exec *ret, struct nvb
     exec.program = nvb_strdup(plan->engine->path);
     nvb_strv_add(&exec.argv, plan->engine->path);
     move_words(&globals, &exec.argv);
-    nvb_strv_add(&exec.argv, plan->verb == NVB_PLAN_CREATE ? "create" : "run");
+    nvb_strv_add(&exec.argv, nvb_plan_verb_name(plan->verb));
     move_words(&options, &exec.argv);
-    nvb_strv_add(&exec.argv, plan->image);
+    if (plan->image)
+        nvb_strv_add(&exec.argv, plan->image);
     for (size_t i = 0; i < plan->command.count; i++)
         nvb_strv_add(&exec.argv, plan->command.items[i]);
     for (size_t i = 0; i < plan->hidden_environment.count; i++)

@@ -42,9 +42,9 @@ void nvb_user_read(char *const *environment, struct nvb_user *ret)
     ret->runtime_dir = nvb_strdup(get_absolute(environment, "XDG_RUNTIME_DIR"));
     ret->cache = name_folder(cache, home, ".cache");
     ret->state = name_folder(get_absolute(environment, "XDG_STATE_HOME"), home, ".local/state");
-    ret->kept = ret->uid == 0 ? nvb_strdup("/var/lib/nvbind")
-                              : name_folder(get_absolute(environment, "XDG_DATA_HOME"), home,
-                                            ".local/share");
+    ret->kept = ret->uid == 0
+                    ? nvb_strdup("/var/lib/nvbind")
+                    : name_folder(get_absolute(environment, "XDG_DATA_HOME"), home, ".local/share");
 }
 
 void nvb_user_done(struct nvb_user *user)

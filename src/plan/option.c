@@ -59,6 +59,32 @@ const struct nvb_option *nvb_option_find_short(char letter, unsigned engines)
     return NULL;
 }
 
+/* Not in the table: -l is another option after run. */
+static const struct nvb_option exec_alone[] = {
+    {.name = "latest",
+     .letter = 'l',
+     .arity = NVB_OPTION_BOOL,
+     .engines = NVB_OPTION_PODMAN,
+     .scope = NVB_OPTION_EXEC},
+    {.name = "no-session",
+     .arity = NVB_OPTION_BOOL,
+     .engines = NVB_OPTION_PODMAN,
+     .scope = NVB_OPTION_EXEC},
+};
+
+const struct nvb_option *nvb_option_find_exec(const char *name, size_t len, bool is_short)
+{
+    for (size_t i = 0; i < sizeof(exec_alone) / sizeof(*exec_alone); i++) {
+        const struct nvb_option *option = &exec_alone[i];
+        if (is_short ? option->letter == name[0]
+                     : strlen(option->name) == len && memcmp(option->name, name, len) == 0)
+            return option;
+    }
+    const struct nvb_option *found = is_short ? nvb_option_find_short(name[0], NVB_OPTION_ANY)
+                                              : nvb_option_find(name, len, NVB_OPTION_ANY);
+    return found && (found->scope & (NVB_OPTION_EXEC | NVB_OPTION_GLOBAL)) ? found : NULL;
+}
+
 const struct nvb_option *nvb_option_canonical(const struct nvb_option *option)
 {
     if (option->alias_of == NULL)

@@ -58,6 +58,7 @@ enum {
 enum {
     NVB_OPTION_RUN = 1 << 0,    /* after "run" */
     NVB_OPTION_CREATE = 1 << 1, /* after "create" */
+    NVB_OPTION_EXEC = 1 << 3,   /* after "exec", with the same meaning as after "run" */
     NVB_OPTION_GLOBAL = 1 << 2, /* before the command word; after it too, up to IMAGE, unless
                                    NVB_OPTION_EARLY */
 };
@@ -118,6 +119,12 @@ const struct nvb_option *nvb_option_find(const char *name, size_t len, unsigned 
 
 /* The row of a letter as it reads after the command word ("-v" is a volume there); NULL if none. */
 const struct nvb_option *nvb_option_find_short(char letter, unsigned engines);
+
+/*
+ * The row of a word after "exec": those that run has too, the global ones, and --latest (-l) and
+ * --no-session, which exec alone has. NAME has LEN bytes, or is a letter where IS_SHORT is set.
+ */
+const struct nvb_option *nvb_option_find_exec(const char *name, size_t len, bool is_short);
 
 /* The row that an alias stands for, of the alias's own engine; any other row is returned itself. */
 const struct nvb_option *nvb_option_canonical(const struct nvb_option *option);

@@ -24,6 +24,7 @@
 #define RUN    NVB_OPTION_RUN
 #define CREATE NVB_OPTION_CREATE
 #define RC     (NVB_OPTION_RUN | NVB_OPTION_CREATE)
+#define EXEC   NVB_OPTION_EXEC
 #define GLOBAL NVB_OPTION_GLOBAL
 
 #define EARLY      NVB_OPTION_EARLY
@@ -59,7 +60,7 @@ const struct nvb_option nvb_options[] = {
     ROW("cgroupns", 0, VALUE, LAST, BOTH, RC, .flags = DIALECT),
     ROW("cgroups", 0, VALUE, LAST, PODMAN, RC),
     ROW("chrootdirs", 0, VALUE, CSV4, PODMAN, RC),
-    ROW("cidfile", 0, VALUE, LAST, BOTH, RC),
+    ROW("cidfile", 0, VALUE, LAST, BOTH, RC | EXEC),
     ROW("config", 0, VALUE, LAST, PODMAN, GLOBAL, .flags = EARLY | HIDDEN),
     ROW("config", 0, VALUE, LAST, DOCKER, GLOBAL, .flags = EARLY),
     ROW("conmon", 0, VALUE, LAST, PODMAN, GLOBAL),
@@ -84,8 +85,8 @@ const struct nvb_option nvb_options[] = {
     ROW("debug", 'D', BOOL, LAST, DOCKER, GLOBAL, .flags = EARLY),
     ROW("decryption-key", 0, VALUE, CSV4, PODMAN, RC, .podman = {404, 0}),
     ROW("default-mounts-file", 0, VALUE, LAST, PODMAN, GLOBAL, .flags = HIDDEN),
-    ROW("detach", 'd', BOOL, LAST, BOTH, RUN),
-    ROW("detach-keys", 0, VALUE, LAST, BOTH, RUN),
+    ROW("detach", 'd', BOOL, LAST, BOTH, RUN | EXEC),
+    ROW("detach-keys", 0, VALUE, LAST, BOTH, RUN | EXEC),
     ROW("device", 0, VALUE, CSV4, BOTH, RC, .flags = DIALECT),
     ROW("device-cgroup-rule", 0, VALUE, CSV, BOTH, RC),
     ROW("device-read-bps", 0, VALUE, CSV4, BOTH, RC),
@@ -100,8 +101,8 @@ const struct nvb_option nvb_options[] = {
     ROW("dns-search", 0, VALUE, CSV, BOTH, RC),
     ROW("domainname", 0, VALUE, LAST, DOCKER, RC),
     ROW("entrypoint", 0, VALUE, LAST, BOTH, RC, .flags = DIALECT),
-    ROW("env", 'e', VALUE, LIST, BOTH, RC, .flags = DIALECT),
-    ROW("env-file", 0, VALUE, CSV4, BOTH, RC, .flags = DIALECT),
+    ROW("env", 'e', VALUE, LIST, BOTH, RC | EXEC, .flags = DIALECT),
+    ROW("env-file", 0, VALUE, CSV4, BOTH, RC | EXEC, .flags = DIALECT),
     ROW("env-host", 0, BOOL, LAST, PODMAN, RC),
     ROW("env-merge", 0, VALUE, LIST, PODMAN, RC),
     ROW("events-backend", 0, VALUE, LAST, PODMAN, GLOBAL),
@@ -154,7 +155,7 @@ const struct nvb_option nvb_options[] = {
     ROW("init", 0, BOOL, LAST, BOTH, RC),
     ROW("init-ctr", 0, VALUE, LAST, PODMAN, CREATE),
     ROW("init-path", 0, VALUE, LAST, PODMAN, RC),
-    ROW("interactive", 'i', BOOL, LAST, BOTH, RC),
+    ROW("interactive", 'i', BOOL, LAST, BOTH, RC | EXEC),
     ROW("io-maxbandwidth", 0, VALUE, LAST, DOCKER, RC, .flags = WINDOWS),
     ROW("io-maxiops", 0, VALUE, LAST, DOCKER, RC, .flags = WINDOWS),
     ROW("ip", 0, VALUE, LAST, BOTH, RC),
@@ -210,9 +211,9 @@ const struct nvb_option nvb_options[] = {
     ROW("platform", 0, VALUE, LAST, BOTH, RC),
     ROW("pod", 0, VALUE, LAST, PODMAN, RC),
     ROW("pod-id-file", 0, VALUE, LAST, PODMAN, RC),
-    ROW("preserve-fd", 0, VALUE, CSV, PODMAN, RUN, .podman = {500, 0}),
-    ROW("preserve-fds", 0, VALUE, LAST, PODMAN, RUN),
-    ROW("privileged", 0, BOOL, LAST, BOTH, RC),
+    ROW("preserve-fd", 0, VALUE, CSV, PODMAN, RUN | EXEC, .podman = {500, 0}),
+    ROW("preserve-fds", 0, VALUE, LAST, PODMAN, RUN | EXEC),
+    ROW("privileged", 0, BOOL, LAST, BOTH, RC | EXEC),
     ROW("publish", 'p', VALUE, CSV, BOTH, RC),
     ROW("publish-all", 'P', BOOL, LAST, BOTH, RC),
     ROW("pull", 0, VALUE, LAST, BOTH, RC, .flags = DIALECT),
@@ -274,7 +275,7 @@ const struct nvb_option nvb_options[] = {
     ROW("tmpfs", 0, VALUE, LIST, BOTH, RC, .flags = DIALECT),
     ROW("trace", 0, BOOL, LAST, PODMAN, GLOBAL, .flags = HIDDEN),
     ROW("transient-store", 0, BOOL, LAST, PODMAN, GLOBAL, .podman = {404, 0}),
-    ROW("tty", 't', BOOL, LAST, BOTH, RC),
+    ROW("tty", 't', BOOL, LAST, BOTH, RC | EXEC),
     ROW("tz", 0, VALUE, LAST, PODMAN, RC),
     ROW("uidmap", 0, VALUE, CSV, PODMAN, RC),
     ROW("ulimit", 0, VALUE, CSV, BOTH, RC, .flags = DIALECT),
@@ -283,7 +284,7 @@ const struct nvb_option nvb_options[] = {
     ROW("unsetenv-all", 0, BOOL, LAST, PODMAN, RC),
     ROW("url", 0, VALUE, LAST, PODMAN, GLOBAL, .flags = EARLY | REMOTE, .other = "host"),
     ROW("use-api-socket", 0, BOOL, LAST, DOCKER, RC, .docker = {2801, 0}),
-    ROW("user", 'u', VALUE, LAST, BOTH, RC),
+    ROW("user", 'u', VALUE, LAST, BOTH, RC | EXEC),
     ROW("userns", 0, VALUE, LAST, BOTH, RC, .flags = DIALECT),
     ROW("uts", 0, VALUE, LAST, BOTH, RC, .flags = DIALECT),
     ROW("variant", 0, VALUE, LAST, PODMAN, RC),
@@ -292,7 +293,7 @@ const struct nvb_option nvb_options[] = {
     ROW("volume-driver", 0, VALUE, LAST, DOCKER, RC),
     ROW("volumepath", 0, VALUE, LAST, PODMAN, GLOBAL),
     ROW("volumes-from", 0, VALUE, LIST, BOTH, RC, .flags = DIALECT),
-    ROW("workdir", 'w', VALUE, LAST, BOTH, RC),
+    ROW("workdir", 'w', VALUE, LAST, BOTH, RC | EXEC),
 };
 /* clang-format on */
 

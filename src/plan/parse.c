@@ -59,6 +59,7 @@ struct walk {
     struct nvb_request *request; /* NULL: nvbind's own options do not belong here */
     struct nvb_plan_line *early; /* NULL: nor do those that stand before the command word */
     struct nvb_plan_line *line;
+    bool exec; /* the words of exec, not of run */
 };
 
 void nvb_request_done(struct nvb_request *request)
@@ -210,7 +211,8 @@ static int read_own(struct walk *w, const char *name, size_t len, const char *at
                                         memcmp(nvb_parse_own_names[own], name, len) != 0))
         own++;
     /* "--help=false" is nobody's request for help. */
-    if (!nvb_parse_own_names[own] || (own == OWN_HELP && attached))
+    if (!nvb_parse_own_names[own] || (own == OWN_HELP && attached) ||
+        (w->exec && own != OWN_RUNTIME && own != OWN_HELP && own != OWN_DRY_RUN))
         return 1;
     if (!w->request) {
         if (own == OWN_RUNTIME)
@@ -241,6 +243,8 @@ static int fail_unknown(struct walk *w, const char *word, const char *name, size
         near = own;
     (void)nvb_error_make(err, NVB_ERROR_USAGE, 0, "unknown option '%.*s'", (int)strcspn(word, "="),
                          word);
+    if (w->exec)
+        return nvb_error_hint(err, "nvbind exec --help");
     if (near)
         return nvb_error_hint(err, "did you mean '--%s'?", near);
     return nvb_error_hint(err, "nvbind run --help");
@@ -251,8 +255,9 @@ static int find_row(struct walk *w, const char *name, size_t len, bool is_short,
                     const struct nvb_option **ret_row, bool *ret_takes_value,
                     struct nvb_error **err)
 {
-    const struct nvb_option *row = is_short ? nvb_option_find_short(name[0], NVB_OPTION_ANY)
-                                            : nvb_option_find(name, len, NVB_OPTION_ANY);
+    const struct nvb_option *row = w->exec    ? nvb_option_find_exec(name, len, is_short)
+                                   : is_short ? nvb_option_find_short(name[0], NVB_OPTION_ANY)
+                                              : nvb_option_find(name, len, NVB_OPTION_ANY);
     const char *word = w->words[w->next];
     *ret_row = row;
     if (row) {
@@ -398,33 +403,56 @@ static int read_options(struct walk *w, struct nvb_error **err)
     return 0;
 }
 
+static int read_words(struct walk *w, struct nvb_request *request, struct nvb_plan *plan,
+                      struct nvb_error **err)
+{
+    w->request = request;
+    w->early = &plan->early;
+    w->line = &plan->user;
+    if (read_options(w, err) < 0)
+        return -1;
+    if (request->help || (w->exec && nvb_plan_line_is_on(&plan->user, "latest")))
+        return 0;
+    if (w->next >= w->count || w->words[w->next][0] == '\0') {
+        (void)nvb_error_make(err, NVB_ERROR_USAGE, 0, "no %s is given",
+                             w->exec ? "CONTAINER" : "IMAGE");
+        return nvb_error_hint(err, w->exec ? "nvbind exec [ENGINE OPTIONS] CONTAINER COMMAND..."
+                                           : "nvbind run [OPTIONS] [ENGINE OPTIONS] IMAGE "
+                                             "[COMMAND...]");
+    }
+    plan->image = nvb_strdup(w->words[w->next++]);
+    return 0;
+}
+
+static int parse_words(struct walk *w, struct nvb_request *ret_request, struct nvb_plan *ret_plan,
+                       struct nvb_error **err)
+{
+    _cleanup_request_ struct nvb_request request = {0};
+    _cleanup_plan_ struct nvb_plan plan = {0};
+    if (read_words(w, &request, &plan, err) < 0)
+        return -1;
+    while (!request.help && w->next < w->count)
+        nvb_strv_add(&plan.command, w->words[w->next++]);
+    *ret_request = TAKE_STRUCT(request);
+    *ret_plan = TAKE_STRUCT(plan);
+    return 0;
+}
+
 int nvb_parse_run(const struct nvb_parse *parse, int argc, char *const *argv,
                   struct nvb_request *ret_request, struct nvb_plan *ret_plan,
                   struct nvb_error **err)
 {
-    _cleanup_request_ struct nvb_request request = {0};
-    _cleanup_plan_ struct nvb_plan plan = {0};
+    struct walk w = {.parse = parse, .words = argv, .count = argc > 0 ? (size_t)argc : 0};
+    return parse_words(&w, ret_request, ret_plan, err);
+}
+
+int nvb_parse_exec(const struct nvb_parse *parse, int argc, char *const *argv,
+                   struct nvb_request *ret_request, struct nvb_plan *ret_plan,
+                   struct nvb_error **err)
+{
     struct walk w = {
-        .parse = parse,
-        .words = argv,
-        .count = argc > 0 ? (size_t)argc : 0,
-        .request = &request,
-        .early = &plan.early,
-        .line = &plan.user,
-    };
-    if (read_options(&w, err) < 0)
-        return -1;
-    if (!request.help && (w.next >= w.count || w.words[w.next][0] == '\0')) {
-        (void)nvb_error_make(err, NVB_ERROR_USAGE, 0, "no IMAGE is given");
-        return nvb_error_hint(err, "nvbind run [OPTIONS] [ENGINE OPTIONS] IMAGE [COMMAND...]");
-    }
-    if (!request.help)
-        plan.image = nvb_strdup(w.words[w.next++]);
-    while (!request.help && w.next < w.count)
-        nvb_strv_add(&plan.command, w.words[w.next++]);
-    *ret_request = TAKE_STRUCT(request);
-    *ret_plan = TAKE_STRUCT(plan);
-    return 0;
+        .parse = parse, .words = argv, .count = argc > 0 ? (size_t)argc : 0, .exec = true};
+    return parse_words(&w, ret_request, ret_plan, err);
 }
 
 int nvb_parse_defaults(const struct nvb_strv *words, struct nvb_plan_line *ret, size_t *ret_word,

@@ -72,6 +72,15 @@ int nvb_parse_run(const struct nvb_parse *parse, int argc, char *const *argv,
                   struct nvb_error **err);
 
 /*
+ * The same for the words behind "nvbind exec": of the own options --runtime, --dry-run and --help,
+ * the engines' of exec, and CONTAINER in the place of IMAGE, which ret_plan->image then is; with
+ * --latest it is NULL.
+ */
+int nvb_parse_exec(const struct nvb_parse *parse, int argc, char *const *argv,
+                   struct nvb_request *ret_request, struct nvb_plan *ret_plan,
+                   struct nvb_error **err);
+
+/*
  * Reads WORDS, options of an engine only (a configuration's default arguments), into *ret. Anything
  * else is a configuration error without a place; *ret_word is then the index of the word. Returns 0
  * or -1.

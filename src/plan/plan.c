@@ -53,6 +53,16 @@ char *nvb_plan_gpu_name(const struct nvb_plan_gpu *gpu)
     return gpu->is_mig ? nvb_strdupf("%u:%u", gpu->index, gpu->mig) : nvb_strdupf("%u", gpu->index);
 }
 
+const char *nvb_plan_verb_name(enum nvb_plan_verb verb)
+{
+    static const char *const names[] = {
+        [NVB_PLAN_RUN] = "run",
+        [NVB_PLAN_CREATE] = "create",
+        [NVB_PLAN_EXEC] = "exec",
+    };
+    return names[verb];
+}
+
 const char *nvb_plan_option_name(const struct nvb_plan_option *option)
 {
     return option->row ? nvb_option_canonical(option->row)->name : option->name;

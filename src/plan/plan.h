@@ -28,7 +28,11 @@
 enum nvb_plan_verb {
     NVB_PLAN_RUN,
     NVB_PLAN_CREATE,
+    NVB_PLAN_EXEC, /* a command in a container that is there: image is its name, or NULL */
 };
+
+/* "run", "create", "exec". A constant. */
+const char *nvb_plan_verb_name(enum nvb_plan_verb verb);
 
 /* How the engine gets the GPUs. */
 enum nvb_plan_mode {

@@ -93,7 +93,7 @@ int nvb_writer_json(const struct nvb_plan *plan, const struct nvb_exec *exec, st
 {
     _cleanup_doc_ struct nvb_doc doc = {0};
     struct nvb_doc *part;
-    nvb_doc_put_text(&doc, "verb", plan->verb == NVB_PLAN_CREATE ? "create" : "run");
+    nvb_doc_put_text(&doc, "verb", nvb_plan_verb_name(plan->verb));
     part = nvb_doc_put(&doc, "engine");
     nvb_doc_put_text(part, "name", nvb_engine_name(plan->engine->kind));
     nvb_doc_put_text(part, "path", plan->engine->path);

@@ -24,6 +24,7 @@ static const struct word engine_words[] = {
 
 static const struct word scope_words[] = {{NVB_OPTION_RUN, "run"},
                                           {NVB_OPTION_CREATE, "create"},
+                                          {NVB_OPTION_EXEC, "exec"},
                                           {NVB_OPTION_GLOBAL, "global"},
                                           {0, NULL}};
 
