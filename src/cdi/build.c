@@ -207,6 +207,7 @@ static int look_at_host(struct nvb_cdi_builder *builder, struct nvb_notes *notes
     const struct nvb_driver_query query = {
         .capabilities = builder->capabilities,
         .library_folders = builder->options->library_folders,
+        .mps_folder = builder->options->mps_folder,
     };
     if (builder->options->gpus)
         builder->gpus = *builder->options->gpus;
@@ -244,7 +245,7 @@ int nvb_cdi_build(const struct nvb_host *host, const struct nvb_cdi_build_option
     nvb_strv_add(&builder.spec.edits.env, "NVIDIA_VISIBLE_DEVICES=void");
     add_nodes(&builder, &builder.control, &builder.spec.edits);
     add_devices(&builder);
-    if (nvb_cdi_builder_add_files(&builder, err) < 0 || set_version(&builder, err) < 0 ||
+    if (nvb_cdi_builder_add_files(&builder, notes, err) < 0 || set_version(&builder, err) < 0 ||
         nvb_cdi_validate(&builder.spec, err) < 0)
         return -1;
     *ret = TAKE_STRUCT(builder.spec);

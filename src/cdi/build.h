@@ -21,14 +21,15 @@ struct nvb_cdi_build_options {
     unsigned capabilities;                  /* 0: all */
     const struct nvb_strv *library_folders; /* searched first; or NULL */
     const struct nvb_driver_files *extra;   /* libraries beside the driver's; or NULL */
+    const char *mps_folder;                 /* the caller's $CUDA_MPS_PIPE_DIRECTORY, or NULL */
     const char *hook; /* absolute path of nvbind-hook: libraries keep their host's paths and the
                          hook makes links and the linker cache. NULL: hookless, libraries are
                          mounted by SONAME and development name into the loaders' default folders */
     const struct nvb_strv *disabled_hooks; /* names of parts the hook must not do (cdi/hook.h); an
                                               unknown one is a usage error; or NULL */
     bool partial;                          /* an incomplete host is a warning, not an error */
-    bool kept; /* the result outlives this moment: what lies in /tmp is left out, because anybody
-                  can put a link to another folder there once it is gone */
+    bool kept; /* the result outlives this moment: the folder of MPS is left out, with a note, where
+                  somebody else could put a link to another folder there once it is gone */
     bool dri;  /* card and render nodes, whatever the capabilities */
     const struct nvb_gpus *gpus;   /* HOST's, where the caller has them; NULL: found here */
     const struct nvb_strv *needed; /* PCI addresses, and of MIG devices nvb_cdi_mig_key(): all

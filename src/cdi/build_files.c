@@ -1,5 +1,7 @@
 #include <string.h>
+#include <unistd.h>
 
+#include "base/trust.h"
 #include "cdi/build_parts.h"
 #include "cdi/compat.h"
 #include "cdi/hook.h"
@@ -26,13 +28,17 @@ static const char *const folders_32[] = {"/usr/lib/i386-linux-gnu", "/usr/lib", 
 #endif
 
 static const char *const file_options[] = {"ro", "nosuid", "nodev", "rbind", "rprivate", NULL};
-/* A socket is not written to but connected to, which a read-only mount allows; a folder of sockets
- * belongs to its daemon. Programs in it have no business. */
+/* A socket is not written to but connected to, which a read-only mount allows. */
 static const char *const socket_options[] = {"ro",    "nosuid",   "nodev", "noexec",
                                              "rbind", "rprivate", NULL};
+/* What clients of the Multi-Process Service write in its folder is not told; libnvidia-container
+ * and the container toolkit have it writable. */
+static const char *const mps_options[] = {"rw",    "nosuid",   "nodev", "noexec",
+                                          "rbind", "rprivate", NULL};
 
 struct files {
     struct nvb_cdi_builder *builder;
+    struct nvb_notes *notes;
     struct nvb_strv names_64; /* that a library was mounted under already */
     struct nvb_strv names_32;
     struct nvb_hook_library *libraries; /* for the hook; what they point to is the driver's */
@@ -109,12 +115,33 @@ static void add_library_for_hook(struct files *files, const struct nvb_driver_fi
     add_mount(files, outside, file->path, file_options);
 }
 
+/* True where somebody else could put a link to another folder at PATH once what is there is gone. A
+ * sticky folder protects its entries only as long as they are there. */
+static bool is_replaceable(const char *path)
+{
+    return nvb_has_prefix(path, "/tmp/") || nvb_has_prefix(path, "/var/tmp/") ||
+           nvb_has_prefix(path, "/dev/shm/") || nvb_trust_check_path(path, geteuid(), NULL) < 0;
+}
+
+static void add_mps(struct files *files, const struct nvb_driver_file *file, const char *outside)
+{
+    if (files->builder->options->kept && is_replaceable(outside)) {
+        nvb_notes_add(files->notes, NVB_NOTE_WARNING,
+                      "the folder of MPS '%s' is left out of what is kept: others could replace it",
+                      outside);
+        nvb_notes_hint(files->notes, "CUDA_MPS_PIPE_DIRECTORY=/run/nvidia-mps, a folder of the "
+                                     "daemon's alone, for its daemon and for nvbind");
+        return;
+    }
+    add_mount(files, outside, file->container_path, mps_options);
+}
+
 static void add_file(struct files *files, const struct nvb_driver_file *file)
 {
-    if (files->builder->options->kept && nvb_has_prefix(file->path, "/tmp/"))
-        return;
     _cleanup_free_ char *outside = nvb_root_outside(&files->builder->host->driver, file->path);
-    if (file->kind != NVB_FILE_LIBRARY || file->container_path)
+    if (file->container_path && strcmp(file->container_path, NVB_MPS_FOLDER) == 0)
+        add_mps(files, file, outside);
+    else if (file->kind != NVB_FILE_LIBRARY || file->container_path)
         add_mount(files, outside, file->container_path ? file->container_path : file->path,
                   file->kind == NVB_FILE_SOCKET ? socket_options : file_options);
     else if (files->builder->options->hook)
@@ -198,13 +225,15 @@ static int add_hook(struct files *files, unsigned parts, struct nvb_error **err)
     return 0;
 }
 
-int nvb_cdi_builder_add_files(struct nvb_cdi_builder *builder, struct nvb_error **err)
+int nvb_cdi_builder_add_files(struct nvb_cdi_builder *builder, struct nvb_notes *notes,
+                              struct nvb_error **err)
 {
     unsigned parts;
     if (find_hook_parts(builder->options, &parts, err) < 0)
         return -1;
     _cleanup_(files_done) struct files files = {
         .builder = builder,
+        .notes = notes,
     };
     const struct nvb_driver_files *extra = builder->options->extra;
     const size_t count = builder->driver.files.count + (extra ? extra->count : 0);

@@ -31,6 +31,7 @@ int nvb_cdi_builder_check(const struct nvb_cdi_builder *builder, struct nvb_note
                           struct nvb_error **err);
 
 /* Adds the driver's files to the edits for all devices, and the hook where there is one. */
-int nvb_cdi_builder_add_files(struct nvb_cdi_builder *builder, struct nvb_error **err);
+int nvb_cdi_builder_add_files(struct nvb_cdi_builder *builder, struct nvb_notes *notes,
+                              struct nvb_error **err);
 
 #endif

@@ -11,6 +11,7 @@
 #include "cdi/codec.h"
 #include "cdi/hook.h"
 #include "cli/cdi.h"
+#include "host/modprobe.h"
 
 /* ---- generate ---------------------------------------------------------------------------------
  */
@@ -30,6 +31,7 @@ enum {
     OPT_VERSION,
     OPT_FOR,
     OPT_PARTIAL,
+    OPT_LOAD,
     OPT_HELP,
 };
 
@@ -56,6 +58,7 @@ static const struct nvb_cli_option generate_options[] = {
     [OPT_FOR] = {"for", 0, "ENGINES",
                  "these must take it: podman@4.9,docker@27,containerd@1.7,crio@1.30"},
     [OPT_PARTIAL] = {"partial", 0, NULL, "what is missing on this host is a warning"},
+    [OPT_LOAD] = {"load", 0, NULL, "call nvidia-modprobe first for a missing module or node"},
     [OPT_HELP] = {"help", 'h', NULL, "show this help"},
     {0},
 };
@@ -66,6 +69,7 @@ static const char generate_text[] =
 
 struct generate {
     struct nvb_host_options host;
+    bool load;
     struct nvb_cdi_build_options build;
     struct nvb_strv library_folders;
     struct nvb_strv disabled_hooks;
@@ -190,6 +194,8 @@ static int read_generate(const struct nvb_cli *cli, const struct nvb_cli_values 
     ret->build.disabled_hooks = &ret->disabled_hooks;
     ret->build.partial = values->values[OPT_PARTIAL].count > 0;
     ret->build.kept = true;
+    ret->build.mps_folder = getenv("CUDA_MPS_PIPE_DIRECTORY");
+    ret->load = values->values[OPT_LOAD].count > 0;
     ret->build.version = version && strcmp(version, "auto") == 0 ? NULL : version;
     if (read_format(nvb_cli_value(values, OPT_FORMAT), ret, err) < 0 ||
         read_naming(values, &ret->build.naming, err) < 0)
@@ -317,8 +323,17 @@ static int generate(struct generate *generate, struct nvb_str *ret, struct nvb_n
 {
     _cleanup_host_ struct nvb_host host = NVB_HOST_INIT;
     _cleanup_cdi_spec_ struct nvb_cdi_spec spec = {0};
-    if (nvb_host_open(&generate->host, &host, err) < 0 ||
-        nvb_cdi_build(&host, &generate->build, &spec, notes, err) < 0 ||
+    _cleanup_gpus_ struct nvb_gpus gpus = {0};
+    if (nvb_host_open(&generate->host, &host, err) < 0)
+        return -1;
+    if (generate->load) {
+        const unsigned capabilities =
+            generate->build.capabilities ? generate->build.capabilities : NVB_CAP_ALL;
+        if (nvb_modprobe_find_gpus(&host, capabilities, &gpus, notes, err) < 0)
+            return -1;
+        generate->build.gpus = &gpus;
+    }
+    if (nvb_cdi_build(&host, &generate->build, &spec, notes, err) < 0 ||
         fit(generate, &spec, notes, err) < 0 || write_text(generate, &spec, ret, err) < 0)
         return -1;
     const char *output = generate->output;

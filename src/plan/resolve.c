@@ -5,6 +5,8 @@
 #include "base/nearest.h"
 #include "base/process.h"
 #include "cdi/build.h"
+#include "host/modprobe.h"
+#include "host/user.h"
 #include "plan/isolate.h"
 #include "plan/service.h"
 #include "plan/state.h"
@@ -238,10 +240,17 @@ static void ask_for_load(struct nvb_plan_state *s)
         ask_nvml(s, NVB_NVML_LOAD, NVB_NVML_LOAD_MS);
 }
 
+/* Nothing is run where nothing is to be run. */
+static int find_gpus(struct nvb_plan_state *s, struct nvb_error **err)
+{
+    if (s->input->request->dry_run)
+        return nvb_host_find_gpus(&s->host, &s->gpus, err);
+    return nvb_modprobe_find_gpus(&s->host, s->plan->capabilities, &s->gpus, s->notes, err);
+}
+
 static int choose(struct nvb_plan_state *s, struct nvb_error **err)
 {
-    if (nvb_host_open(s->input->host, &s->host, err) < 0 ||
-        nvb_host_find_gpus(&s->host, &s->gpus, err) < 0)
+    if (nvb_host_open(s->input->host, &s->host, err) < 0 || find_gpus(s, err) < 0)
         return -1;
     if (s->gpus.count == 0)
         return fail_no_driver(s, err);
@@ -290,6 +299,7 @@ static int build_spec(struct nvb_plan_state *s, const char *hook, struct nvb_err
         .needed = &needed,
         .gpus = &s->gpus,
         .extra = &s->libraries,
+        .mps_folder = nvb_environment_get(s->input->environment, "CUDA_MPS_PIPE_DIRECTORY"),
         .dri = s->dri,
     };
     /* A container that was given one of eight GPUs sees all in /proc and one node in /dev. */
