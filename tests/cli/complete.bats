@@ -192,7 +192,7 @@ uuid() {
 @test "sub-commands and their options" {
     has generate cdi ''
     has --output cdi generate --out
-    offers '--format=json --format=yaml' cdi generate --format=
+    offers '--format=json --format=yaml --format=hook' cdi generate --format=
     offers 'info' help inf
 }
 
