@@ -1,10 +1,12 @@
 #include "cdi/build.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "cdi/build_parts.h"
 #include "cdi/validate.h"
 #include "host/nvml.h"
+#include "cdi/witness.h"
 
 /*
  * The edits for all devices bring what every GPU needs: the control nodes and the driver's files.
@@ -208,6 +210,7 @@ static int look_at_host(struct nvb_cdi_builder *builder, struct nvb_notes *notes
         .capabilities = builder->capabilities,
         .library_folders = builder->options->library_folders,
         .mps_folder = builder->options->mps_folder,
+        .looked = builder->options->looked,
     };
     if (builder->options->gpus)
         builder->gpus = *builder->options->gpus;
@@ -249,5 +252,31 @@ int nvb_cdi_build(const struct nvb_host *host, const struct nvb_cdi_build_option
         nvb_cdi_validate(&builder.spec, err) < 0)
         return -1;
     *ret = TAKE_STRUCT(builder.spec);
+    return 0;
+}
+
+int nvb_cdi_build_with_facts(const struct nvb_host *host,
+                             const struct nvb_cdi_build_options *options, const char *prefix,
+                             struct nvb_cdi_spec *ret, struct nvb_str *ret_facts,
+                             struct nvb_notes *notes, struct nvb_error **err)
+{
+    _cleanup_strv_ struct nvb_strv looked = {0};
+    _cleanup_gpus_ struct nvb_gpus found = {0};
+    struct nvb_cdi_build_options own = *options;
+    struct timespec started;
+    (void)clock_gettime(CLOCK_REALTIME_COARSE, &started);
+    own.looked = &looked;
+    if (!own.gpus && nvb_host_find_gpus(host, &found, err) < 0)
+        return -1;
+    const size_t known = notes ? notes->count : 0;
+    if (nvb_cdi_build(host, &own, ret, notes, err) < 0)
+        return -1;
+    /* Who is told nothing new the next time must have been told nothing now. */
+    bool is_clean = true;
+    for (size_t i = known; notes && i < notes->count; i++)
+        is_clean = is_clean && notes->items[i].level > NVB_NOTE_NOTICE;
+    if (is_clean)
+        (void)nvb_cdi_witness_write(host, own.gpus ? own.gpus : &found, &looked, &started, prefix,
+                                    ret_facts);
     return 0;
 }

@@ -35,6 +35,7 @@ struct nvb_cdi_build_options {
     const struct nvb_strv *needed; /* PCI addresses, and of MIG devices nvb_cdi_mig_key(): all
                                       others may lack their nodes, and no hint speaks of this
                                       command's options; NULL: all are needed */
+    struct nvb_strv *looked;       /* see nvb_driver_query; or NULL */
     const char *version; /* a version such as "0.5.0" to declare; NULL: the lowest that is needed */
 };
 
@@ -52,5 +53,14 @@ char *nvb_cdi_mig_key(const struct nvb_gpu *gpu, const struct nvb_mig *mig);
  */
 int nvb_cdi_build(const struct nvb_host *host, const struct nvb_cdi_build_options *options,
                   struct nvb_cdi_spec *ret, struct nvb_notes *notes, struct nvb_error **err);
+
+/*
+ * The same, and appends the facts that it was made from (cdi/witness.h) to *ret_facts, each line
+ * with PREFIX before it; nothing where they would not be worth anything.
+ */
+int nvb_cdi_build_with_facts(const struct nvb_host *host,
+                             const struct nvb_cdi_build_options *options, const char *prefix,
+                             struct nvb_cdi_spec *ret, struct nvb_str *ret_facts,
+                             struct nvb_notes *notes, struct nvb_error **err);
 
 #endif

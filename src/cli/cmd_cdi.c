@@ -381,6 +381,12 @@ const struct nvb_command nvb_cdi_commands[] = {
         .options = generate_options,
     },
     {
+        .name = "refresh",
+        .summary = "keep the machine's, or the user's, specification as it should be",
+        .main = nvb_cmd_cdi_refresh,
+        .options = nvb_cdi_refresh_options,
+    },
+    {
         .name = "list",
         .summary = "the devices of all specifications, and which are in force",
         .main = nvb_cmd_cdi_list,

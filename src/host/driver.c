@@ -145,6 +145,18 @@ static void note_other_version(struct nvb_driver_search *search)
                    other);
 }
 
+/* A link leads to a file of another folder: what is replaced there counts as well. */
+static void tell_looked(const struct nvb_driver_search *search, struct nvb_strv *ret)
+{
+    nvb_vec_foreach (folder, &search->folders.list)
+        nvb_strv_add(ret, (*folder)->path);
+    nvb_vec_foreach (file, &search->files) {
+        _cleanup_free_ char *folder = nvb_path_dir(file->path);
+        if (ret->count == 0 || strcmp(ret->items[ret->count - 1], folder) != 0)
+            nvb_vec_push(ret, TAKE_PTR(folder));
+    }
+}
+
 int nvb_host_find_driver(const struct nvb_host *host, const struct nvb_driver_query *query,
                          struct nvb_driver *ret, struct nvb_notes *notes, struct nvb_error **err)
 {
@@ -174,6 +186,8 @@ int nvb_host_find_driver(const struct nvb_host *host, const struct nvb_driver_qu
             note_other_version(&search);
     }
     keep_wanted(&search.files, query->capabilities);
+    if (query->looked)
+        tell_looked(&search, query->looked);
     driver.files = TAKE_STRUCT(search.files);
     *ret = TAKE_STRUCT(driver);
     return 0;

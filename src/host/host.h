@@ -191,6 +191,8 @@ struct nvb_driver {
 struct nvb_driver_query {
     unsigned capabilities;                  /* files outside this set are left out */
     const struct nvb_strv *library_folders; /* searched first, in the driver root; or NULL */
+    struct nvb_strv *looked; /* gets every folder of the driver root that was looked into, those
+                                that are not there too; or NULL */
     const char *mps_folder; /* the caller's $CUDA_MPS_PIPE_DIRECTORY, or NULL; counts on the machine
                                itself alone */
 };
