@@ -10,7 +10,7 @@ SECONDS_EACH ?= 60
 
 .NOTPARALLEL:
 .PHONY: help build build-tests build-sanitized demo check check-style check-unit check-cli \
-	check-hosts check-engine setup-check bench fuzz install clean format
+	check-hosts check-engine setup-check bench fuzz install uninstall clean format
 
 help:
 	@echo 'make build           install what a build needs, then build/bin/nvbind, nvbind-hook, nvbind-probe'
@@ -20,6 +20,7 @@ help:
 	@echo 'make bench           the figures of docs/performance.md, measured on this machine'
 	@echo 'make fuzz            libFuzzer on the readers of untrusted input (SECONDS_EACH=$(SECONDS_EACH))'
 	@echo 'make install         into $$(DESTDIR)$$(PREFIX), PREFIX=$(PREFIX)'
+	@echo 'make uninstall       takes that away, and the specification that refresh wrote'
 	@echo 'make format          clang-format 14 on every C file'
 	@echo 'make clean           remove the build folders (the test cache stays: tests/lib/cache clean)'
 	@echo
@@ -69,6 +70,12 @@ install:
 	@scripts/setup build
 	@scripts/build $(BUILD) --prefix=$(PREFIX)
 	DESTDIR='$(DESTDIR)' meson install -C $(BUILD) --no-rebuild
+
+# What it wrote on this machine goes too, and what it moved aside comes back.
+uninstall:
+	@[ -n '$(DESTDIR)' ] || [ "$$(id -u)" != 0 ] || [ ! -x '$(PREFIX)/bin/nvbind' ] || \
+		'$(PREFIX)/bin/nvbind' cdi refresh --give-back
+	DESTDIR='$(DESTDIR)' ninja -C $(BUILD) uninstall
 
 clean:
 	rm -rf $(BUILD) $(SANITIZED) $(FUZZ)
