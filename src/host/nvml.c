@@ -101,14 +101,14 @@ static void say_load(const struct library *library, void *device, const char *na
 {
     struct memory memory = {0};
     struct utilisation utilisation = {0};
-    if (!library->memory || library->memory(device, &memory) != SUCCESS || memory.total == 0)
+    if (!library->memory || library->memory(device, &memory) != SUCCESS || memory.total < 100)
         return;
     if (library->utilisation && library->utilisation(device, &utilisation) != SUCCESS)
         utilisation.gpu = 0;
     nvb_str_addf(out, "load %s %u %u %llu\n", name,
                  count_processes(library->computing, device) +
                      count_processes(library->drawing, device),
-                 utilisation.gpu, memory.used / (memory.total / 100 + 1));
+                 utilisation.gpu, memory.used / (memory.total / 100));
 }
 
 static const struct nvb_mig *find_mig(const struct nvb_gpu *gpu, unsigned gi, unsigned ci)
@@ -202,7 +202,8 @@ static void take_line(const struct nvb_strv *words, struct nvb_gpus *gpus)
         mig = &gpu->migs.items[index];
     else if (strcmp(words->items[2], "-") != 0)
         return;
-    if (strcmp(words->items[0], "uuid") == 0 && mig && is_uuid(words->items[3])) {
+    if (strcmp(words->items[0], "uuid") == 0 && words->count == 4 && mig &&
+        is_uuid(words->items[3])) {
         free(mig->uuid);
         mig->uuid = nvb_strdup(words->items[3]);
     } else if (strcmp(words->items[0], "load") == 0 && words->count == 6 &&
