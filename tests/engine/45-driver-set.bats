@@ -1,6 +1,6 @@
 # engines: host podman5
 #
-# The whole set of Debian's driver packages, in a container that has nothing but Debian.
+# The whole set of Debian's driver packages, of two branches, in a container that has nothing but Debian.
 
 load ../lib/engine
 
@@ -10,8 +10,6 @@ setup_file() {
 
 setup() {
     need_part debian-trixie
-    need_part driver-550-full
-    tree=$(part_path driver-550-full)
 }
 
 # nvbind_run IDENTITY OPTION... IMAGE COMMAND...: on the host that the full driver tree stands for.
@@ -21,11 +19,13 @@ nvbind_run() {
     as "$identity" "$NVBIND_BIN/nvbind" --host-root "$tree" run --rm --network=none "$@"
 }
 
-# The probe loads every driver library that it finds. Its verdict is on the nodes as well, which have
-# no driver behind them here: its lines on libraries count.
+# loads_everything IDENTITY PART: the probe loads every driver library that it finds. Its verdict is
+# on the nodes as well, which have no driver behind them here: its lines on libraries count.
 loads_everything() {
     local identity=$1 image libraries name
     need_identity "$identity"
+    need_part "$2"
+    tree=$(part_path "$2")
     use_runtime runc
     image=$(import_image "$identity" debian-trixie)
     run nvbind_run "$identity" --gpu all --capabilities compute,utility,video \
@@ -44,9 +44,17 @@ loads_everything() {
 }
 
 @test "Debian's libraries for compute, utility and video all load: rootless" {
-    loads_everything rootless
+    loads_everything rootless driver-550-full
 }
 
 @test "Debian's libraries for compute, utility and video all load: rootful" {
-    loads_everything rootful
+    loads_everything rootful driver-550-full
+}
+
+@test "those of driver 535 too: rootless" {
+    loads_everything rootless driver-535
+}
+
+@test "those of driver 535 too: rootful" {
+    loads_everything rootful driver-535
 }
