@@ -120,6 +120,7 @@ inits() {
         "0 1 2 1:0 1:1 1:2 GPU- GPU- GPU- all" ]
     nvml prints
     run -0 --separate-stderr here run --dry-run=shell --gpu count=1 img
+    # shellcheck disable=SC2154 # run sets it
     [[ $output$stderr != *speaks* ]]
     nvml 'init 999'
     fails "'MIG-bbbb' cannot be told: only NVML knows MIG UUIDs, and NVML does not start (nvmlInit: 999)" \

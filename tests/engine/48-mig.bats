@@ -96,3 +96,27 @@ $stand_in" ]
     [ "$output" = "nvidia-caps/nvidia-cap282 nvidia-caps/nvidia-cap283 nvidia2
 $stand_in" ]
 }
+
+# Nodes that are devices, as on a machine with GPUs. A rootless Podman keeps to the mounts that its
+# first process saw, so this is root's.
+has_device_nodes() {
+    local image why with=$NVBIND_T_SRC/tests/lib/with-driver
+    need_rootful
+    why=$("$with" --why) || skip "$why"
+    use_runtime "$1"
+    image=$(import_image rootful busybox)
+    # shellcheck disable=SC2016 # for the shells inside
+    run "$with" "$HOST" "$(find "$NVBIND_BUILD/tests" -name '*fakenvml.so')" \
+        bash -c '. "$1"; shift; as_root "$@"' - "$NVBIND_T_SRC/tests/lib/engine.bash" \
+        "$NVBIND_BIN/nvbind" run --rm --network=none --gpu 1:1 "$image" sh -c \
+        'cd /dev; ls -d nvidia[0-9]* nvidia-caps/*
+         for node in nvidia1 nvidia-caps/*; do test -c $node -a -r $node || echo $node; done'
+    echo "$status $output"
+    [ "$status" -eq 0 ]
+    [ "$output" = "nvidia-caps/nvidia-cap183
+nvidia-caps/nvidia-cap184
+nvidia1" ]
+}
+
+@test "nodes that are devices: rootful, runc" { has_device_nodes runc; }
+@test "nodes that are devices: rootful, crun" { has_device_nodes crun; }
