@@ -5,8 +5,8 @@
 
 #include "cdi/build_parts.h"
 #include "cdi/validate.h"
-#include "host/nvml.h"
 #include "cdi/witness.h"
+#include "host/nvml.h"
 
 /*
  * The edits for all devices bring what every GPU needs: the control nodes and the driver's files.

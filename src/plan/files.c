@@ -9,24 +9,40 @@
 #include "plan/plan.h"
 #include "plan/resolve.h"
 
-bool nvb_plan_has_spec(const struct nvb_plan *plan)
+static bool has_file(const struct nvb_plan_spec *file)
 {
     _cleanup_str_ struct nvb_str text = NVB_STR_INIT;
-    if (!plan->spec.path)
+    if (!file->path)
         return true;
-    return nvb_file_read_path(plan->spec.path, plan->spec.len, &text, NULL) == 0 &&
-           text.len == plan->spec.len && memcmp(text.data, plan->spec.text, text.len) == 0;
+    return nvb_file_read_path(file->path, file->len, &text, NULL) == 0 && text.len == file->len &&
+           memcmp(text.data, file->text, text.len) == 0;
+}
+
+bool nvb_plan_has_spec(const struct nvb_plan *plan)
+{
+    nvb_vec_foreach (hook, &plan->more_hooks)
+        if (!has_file(hook))
+            return false;
+    return has_file(&plan->spec);
+}
+
+static int write_file(const struct nvb_plan_spec *file, struct nvb_error **err)
+{
+    _cleanup_free_ char *folder = nvb_path_dir(file->path);
+    const bool open = file->is_public;
+    if (nvb_file_make_folders(folder, open ? 0755 : 0700, err) < 0)
+        return -1;
+    return nvb_file_write(file->path, file->text, file->len, open ? 0644 : 0600, err);
 }
 
 int nvb_plan_write_spec(const struct nvb_plan *plan, struct nvb_error **err)
 {
     if (nvb_plan_has_spec(plan))
         return 0;
-    _cleanup_free_ char *folder = nvb_path_dir(plan->spec.path);
-    const bool open = plan->spec.is_public;
-    if (nvb_file_make_folders(folder, open ? 0755 : 0700, err) < 0 ||
-        nvb_file_write(plan->spec.path, plan->spec.text, plan->spec.len, open ? 0644 : 0600, err) <
-            0) {
+    int r = 0;
+    nvb_vec_foreach (hook, &plan->more_hooks)
+        r = r < 0 ? r : write_file(hook, err);
+    if (r < 0 || write_file(&plan->spec, err) < 0) {
         (void)nvb_error_prefix(err, plan->mode == NVB_PLAN_CDI
                                         ? "the CDI specification for this start"
                                         : "the hook's file for this start");

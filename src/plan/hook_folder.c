@@ -76,7 +76,7 @@ void nvb_plan_find_hook_folder(struct nvb_plan_state *s)
     s->hook_runtime = TAKE_PTR(folder);
 }
 
-/* ---- the file ---- */
+/* ---- the files ---- */
 
 static void put_hook(struct nvb_doc *doc, const struct nvb_cdi_hook *hook)
 {
@@ -86,35 +86,69 @@ static void put_hook(struct nvb_doc *doc, const struct nvb_cdi_hook *hook)
     nvb_doc_put_text(part, "path", hook->path);
     nvb_doc_put_strv(part, "args", &hook->args);
     nvb_doc_put_strv(part, "env", &hook->env);
+    if (hook->timeout > 0)
+        nvb_doc_put_int(part, "timeout", hook->timeout);
     part = nvb_doc_put(doc, "stages");
     nvb_doc_set_list(part);
     nvb_doc_set_text(nvb_doc_push(part), hook->hook_name);
 }
 
-int nvb_plan_lay_hook(struct nvb_plan_state *s, struct nvb_error **err)
+/* The hash of what all of them are, as text. Owned, or NULL. */
+static char *make_mark(const struct nvb_cdi_hooks *hooks, struct nvb_error **err)
 {
-    struct nvb_plan *plan = s->plan;
-    _cleanup_doc_ struct nvb_doc doc = {0};
     _cleanup_str_ struct nvb_str content = NVB_STR_INIT;
+    nvb_vec_foreach (hook, hooks) {
+        _cleanup_doc_ struct nvb_doc doc = {0};
+        put_hook(&doc, hook);
+        if (nvb_json_write(&doc, NVB_JSON_COMPACT, &content, err) < 0)
+            return NULL;
+    }
+    return nvb_strdupf("%016llx",
+                       (unsigned long long)nvb_hash(NVB_HASH_INIT, content.data, content.len));
+}
+
+static int write_hook(const struct nvb_cdi_hook *hook, const char *mark, struct nvb_plan_spec *ret,
+                      struct nvb_error **err)
+{
+    _cleanup_doc_ struct nvb_doc doc = {0};
     _cleanup_str_ struct nvb_str text = NVB_STR_INIT;
-    put_hook(&doc, &plan->edits.hooks.items[0]);
-    if (nvb_json_write(&doc, NVB_JSON_COMPACT, &content, err) < 0)
-        return -1;
-    uint64_t hash = nvb_hash(NVB_HASH_INIT, content.data, content.len);
-    _cleanup_free_ char *mark = nvb_strdupf("%016llx", (unsigned long long)hash);
     _cleanup_free_ char *wanted = nvb_strdupf("^%s$", mark);
+    put_hook(&doc, hook);
     nvb_doc_put_text(nvb_doc_put(nvb_doc_put(&doc, "when"), "annotations"),
                      "^" NVB_PLAN_HOOK_MARK_PATTERN "$", wanted);
     if (nvb_json_write(&doc, NVB_JSON_INDENTED, &text, err) < 0)
         return -1;
+    ret->len = text.len;
+    ret->text = nvb_str_steal(&text);
+    return 0;
+}
+
+/* Podman runs the hooks of a folder in the order of their files' names. A file of the same name in
+ * another folder would hide one of the two. */
+static char *name_hook(const char *folder, const char *mark, size_t place, size_t count)
+{
+    if (count == 1)
+        return nvb_strdupf("%s/nvbind-%s.json", folder, mark);
+    return nvb_strdupf("%s/nvbind-%s-%03zu.json", folder, mark, place);
+}
+
+int nvb_plan_lay_hook(struct nvb_plan_state *s, struct nvb_error **err)
+{
+    struct nvb_plan *plan = s->plan;
+    const struct nvb_cdi_hooks *hooks = &plan->edits.hooks;
+    _cleanup_free_ char *mark = make_mark(hooks, err);
+    if (!mark)
+        return -1;
     _cleanup_free_ char *folder = nvb_strdupf("%s/hooks/%s", s->hook_runtime, mark);
+    for (size_t i = 0; i < hooks->count; i++) {
+        struct nvb_plan_spec *file = i == 0 ? &plan->spec : nvb_vec_add(&plan->more_hooks);
+        if (write_hook(&hooks->items[i], mark, file, err) < 0)
+            return -1;
+        file->path = name_hook(folder, mark, i, hooks->count);
+    }
     if (!names_own_folders(plan) && access(DEFAULT_FOLDER, F_OK) == 0)
         nvb_strv_add(&plan->hook_folders, DEFAULT_FOLDER);
     nvb_strv_add(&plan->hook_folders, folder);
-    /* A file of the same name in another folder would hide one of the two. */
-    plan->spec.path = nvb_strdupf("%s/nvbind-%s.json", folder, mark);
-    plan->spec.len = text.len;
-    plan->spec.text = nvb_str_steal(&text);
     plan->hook_mark = TAKE_PTR(mark);
     return 0;
 }

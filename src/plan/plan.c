@@ -44,6 +44,11 @@ void nvb_plan_done(struct nvb_plan *plan)
     free(plan->hook_mark);
     free(plan->spec.path);
     free(plan->spec.text);
+    nvb_vec_foreach (hook, &plan->more_hooks) {
+        free(hook->path);
+        free(hook->text);
+    }
+    nvb_vec_release(&plan->more_hooks);
     nvb_strv_done(&plan->hidden_environment);
     *plan = (struct nvb_plan){0};
 }

@@ -81,6 +81,8 @@ struct nvb_plan_spec {
     size_t len;
 };
 
+struct nvb_plan_specs NVB_VEC(struct nvb_plan_spec);
+
 struct nvb_plan {
     enum nvb_plan_verb verb;
     const struct nvb_engine *engine; /* borrowed; the one that it was resolved for */
@@ -104,10 +106,12 @@ struct nvb_plan {
     struct nvb_strv hook_folders; /* direct mode with a hook: the engine must read the hooks in
                                      these, the last of which holds ours; empty: there is no hook */
     char *hook_mark; /* the annotation NVB_PLAN_HOOK_MARK's value by which a container gets it */
-    struct nvb_plan_spec spec;   /* to be written before the engine starts: the
-                                    specification, in direct mode the hook's file */
-    struct nvb_plan_spec cookie; /* so too: what lets it draw on the caller's X server … */
-    struct nvb_plan_spec said;   /* so too: marks a warning that is not to be said again */
+    struct nvb_plan_spec spec;        /* to be written before the engine starts: the
+                                         specification, in direct mode the hook's file */
+    struct nvb_plan_specs more_hooks; /* so too: in direct mode the files of further hooks, in the
+                                         same folder */
+    struct nvb_plan_spec cookie;      /* so too: what lets it draw on the caller's X server … */
+    struct nvb_plan_spec said;        /* so too: marks a warning that is not to be said again */
     struct nvb_plan_spec graphics_profile; /* … and what keeps EGL and Vulkan to its GPUs */
     struct nvb_strv hidden_environment; /* variables of the caller that the engine must not see */
 };

@@ -388,6 +388,22 @@ static bool is_left_to_engine(const struct nvb_plan_state *s)
     return s->input->request->cdi != NVB_CDI_REFUSE && !s->input->host->host_root;
 }
 
+/* This machine's GPUs are not looked at then. */
+static int resolve_foreign(struct nvb_plan_state *s, struct nvb_error **err)
+{
+    _cleanup_strv_ struct nvb_strv names = {0};
+    nvb_vec_foreach (item, &s->wish.selection.items)
+        nvb_strv_add(&names, item->text);
+    s->plan->mode = NVB_PLAN_CDI;
+    if (nvb_plan_add_foreign(s, &names, err) < 0)
+        return -1;
+    if (s->plan->mode == NVB_PLAN_CDI)
+        return 0;
+    if (nvb_plan_check_access(s->input, s->plan, s->notes, err) < 0)
+        return -1;
+    return s->plan->edits.hooks.count ? nvb_plan_lay_hook(s, err) : 0;
+}
+
 static int resolve(struct nvb_plan_state *s, struct nvb_error **err)
 {
     struct nvb_plan *plan = s->plan;
@@ -410,21 +426,16 @@ static int resolve(struct nvb_plan_state *s, struct nvb_error **err)
         }
         return 0;
     }
-    if (is_foreign(&s->wish)) {
-        nvb_vec_foreach (item, &s->wish.selection.items)
-            nvb_strv_add(&plan->cdi_devices, item->text);
-        plan->mode = NVB_PLAN_CDI;
-        return 0;
-    }
+    if (is_foreign(&s->wish))
+        return resolve_foreign(s, err);
     if (nvb_plan_is_remote(s->input))
         return nvb_plan_leave_to_remote(s, err);
     if (choose(s, err) < 0 || lay_in(s, err) < 0 ||
+        nvb_plan_add_foreign(s, &s->choice.foreign, err) < 0 ||
         nvb_plan_check_access(s->input, plan, s->notes, err) < 0 ||
         nvb_plan_settle_mode(s, err) < 0)
         return -1;
     nvb_isolation_note_narrowed(s);
-    for (size_t i = 0; i < s->choice.foreign.count; i++)
-        nvb_strv_add(&plan->cdi_devices, s->choice.foreign.items[i]);
     return 0;
 }
 

@@ -77,6 +77,13 @@ bool nvb_plan_must_be_direct(const struct nvb_plan_state *s);
 /* Takes the user's own names of our devices out: what they mean is laid in otherwise. */
 void nvb_plan_drop_own_names(struct nvb_plan_line *line);
 
+/*
+ * Adds devices of other vendors, by their CDI names where the engine takes these, else what their
+ * specifications say to the plan's edits: the mode is then NVB_PLAN_DIRECT. Returns 0 or -1.
+ */
+int nvb_plan_add_foreign(struct nvb_plan_state *s, const struct nvb_strv *names,
+                         struct nvb_error **err);
+
 /* Decides between CDI and direct, and fills in what that takes. Returns 0 or -1. */
 int nvb_plan_settle_mode(struct nvb_plan_state *s, struct nvb_error **err);
 

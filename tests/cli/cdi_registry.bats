@@ -12,7 +12,7 @@ setup() {
     for name in ${!CONTAINER*} ${!DOCKER_*} ${!XDG_*} NVBIND_HOST_ROOT NVBIND_CONFIG; do
         unset "$name"
     done
-    cd "$BATS_TEST_TMPDIR"
+    cd "$BATS_TEST_TMPDIR" || return
     root=$PWD/root
     mkdir -p root/etc/cdi root/var/run/cdi root/more
 }
@@ -247,7 +247,7 @@ late.json: docker 20.10 knows no CDI" ]
 }
 
 @test "generate --for: cut to who reads it, or an error that names field and engine" {
-    cd "$BATS_TEST_TMPDIR"
+    cd "$BATS_TEST_TMPDIR" || return
     simulated() { nvbind --host-root "$BATS_FILE_TMPDIR/host" cdi generate --format json "$@"; }
     [ "$(simulated --for podman@4.9,docker@27 | jq -r .cdiVersion)" = 0.5.0 ]
     [ "$(simulated --for podman@4.2 --device-name-strategy type-index | jq -r .cdiVersion)" = 0.3.0 ]

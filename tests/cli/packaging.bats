@@ -3,7 +3,7 @@
 bats_require_minimum_version 1.5.0
 
 setup() {
-    cd "$BATS_TEST_TMPDIR"
+    cd "$BATS_TEST_TMPDIR" || return
 }
 
 # lay FOLDER: the units with a program that is there.
@@ -24,7 +24,7 @@ lay() {
         "$PWD/units/system/nvbind-cdi-refresh.path"
     echo "$output"
     [ "$status" = 0 ]
-    [ -z "$(grep nvbind <<<"$output")" ]
+    run ! grep nvbind <<<"$output"
     mkdir -m 0700 runtime
     run env XDG_RUNTIME_DIR="$PWD/runtime" systemd-analyze --user verify --man=no \
         "$PWD/units/user/nvbind-cdi-refresh.service"
