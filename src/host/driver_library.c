@@ -125,9 +125,10 @@ static void read_library(struct nvb_driver_search *search, const struct nvb_driv
         nvb_driver_search_leave_out(search, *real, strerror(folder ? errno : -fd));
         return;
     }
-    /* The cache tells SONAMEs of both classes; which of them is this one's, only the file tells. */
-    bool want_soname = !cached_soname(search, name, stem_len, false) &&
-                       !cached_soname(search, name, stem_len, true);
+    /* The cache tells SONAMEs of both classes; which of them is this one's, only the file tells. A
+     * file that was cut shows itself by its SONAME's table. */
+    bool want_soname = (row && row->is_checked) || (!cached_soname(search, name, stem_len, false) &&
+                                                    !cached_soname(search, name, stem_len, true));
     struct nvb_elf elf = {0};
     const char *why = NULL;
     int r = nvb_elf_read(fd, want_soname, &elf, &why);
@@ -153,11 +154,16 @@ static void read_library(struct nvb_driver_search *search, const struct nvb_driv
     add_library(search, row, TAKE_PTR(*real), soname, elf.is_32bit);
 }
 
-/* True where REAL is what a row asks for: named by the driver's version, or by one of its own. */
-static bool has_right_version(const struct nvb_driver_search *search,
-                              const struct nvb_driver_library *row, const char *real)
+/* True where REAL, found by NAME, is what that asks for: of the driver's version, or by its row of
+ * one of its own, and not another library. */
+static bool is_what_is_asked(const struct nvb_driver_search *search,
+                             const struct nvb_driver_library *row, const char *name,
+                             const char *real)
 {
-    return (row && row->own_version) || nvb_has_suffix(real, search->suffix);
+    if (row && row->own_version)
+        return true;
+    size_t len = stem_len_of(name);
+    return nvb_has_suffix(real, search->suffix) && strncmp(nvb_path_base(real), name, len) == 0;
 }
 
 /*
@@ -178,7 +184,7 @@ static bool try_name(struct nvb_driver_search *search, struct nvb_folder *folder
         }
         return false;
     }
-    if (!has_right_version(search, row, real))
+    if (!is_what_is_asked(search, row, name, real))
         return false;
     if (!S_ISREG(st.st_mode)) {
         nvb_driver_search_leave_out(search, real, "it is no file");
@@ -189,7 +195,7 @@ static bool try_name(struct nvb_driver_search *search, struct nvb_folder *folder
         return false;
     }
     folder->hits++;
-    if (!cached || !is_our_soname(search, cached))
+    if (!cached || !is_our_soname(search, cached) || (row && row->is_checked && !cached->is_32bit))
         read_library(search, row, NULL, &real);
     else if (!has_library(search, cached->key, cached->stem_len, cached->is_32bit))
         add_library(search, row, TAKE_PTR(real), cached->key, cached->is_32bit);

@@ -46,7 +46,7 @@ const struct nvb_driver_library nvb_driver_libraries[] = {
             .optional = true),
 
     /* CUDA and OpenCL. */
-    LIBRARY("libcuda", ".so.1", COMPUTE, .devnames = NAMES("libcuda.so")),
+    LIBRARY("libcuda", ".so.1", COMPUTE, .devnames = NAMES("libcuda.so"), .is_checked = true),
     LIBRARY("libcudadebugger", ".so.1", COMPUTE),
     LIBRARY("libnvidia-ptxjitcompiler", ".so.1", COMPUTE,
             .devnames = NAMES("libnvidia-ptxjitcompiler.so")),

@@ -22,6 +22,8 @@ struct nvb_driver_library {
     const char *const *devnames; /* further names programs open; NULL-terminated, or NULL */
     bool own_version;            /* the file's name has a version of its own, or none: it is found
                                     by SONAME */
+    bool is_checked;             /* nothing works without it, so it is opened even where the linker
+                                    cache vouches for it */
     bool by_file_name;           /* other libraries open STEM.so.VERSION although that is not the
                                     SONAME */
     const char *subfolder;       /* where the .run installer puts it below the library folder, or

@@ -69,14 +69,32 @@ struct nvb_folder *nvb_folders_get(struct nvb_folders *folders, const char *path
     return folder;
 }
 
+/* FIRST to LAST in one call, where the kernel has it (5.9) and a sandbox lets it through. */
+static void close_all(int first, int last)
+{
+    if (first < 0 || close_range((unsigned)first, (unsigned)last, 0) == 0)
+        return;
+    for (int fd = first; fd <= last; fd++)
+        (void)close(fd);
+}
+
 void nvb_folders_done(struct nvb_folders *folders)
 {
+    /* They were opened one after the other, so most have numbers in a row. */
+    int first = -1, last = -1;
     nvb_vec_foreach (at, &folders->list) {
-        nvb_close_p(&(*at)->fd);
+        int fd = (*at)->fd;
+        if (fd >= 0 && first >= 0 && fd == last + 1) {
+            last = fd;
+        } else if (fd >= 0) {
+            close_all(first, last);
+            first = last = fd;
+        }
         free((*at)->path);
         free((*at)->real);
         free(*at);
     }
+    close_all(first, last);
     nvb_vec_release(&folders->list);
 }
 

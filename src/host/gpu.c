@@ -236,7 +236,7 @@ static int find_drm(const struct nvb_host *host, const char *pci, struct drm *re
 {
     _cleanup_free_ char *path = nvb_strdupf("/sys/bus/pci/devices/%s/drm", pci);
     int fd = nvb_root_openat(&host->root, path, O_RDONLY | O_DIRECTORY | O_NONBLOCK);
-    if (fd == -ENOENT || fd == -ENOTDIR)
+    if (fd == -ENOENT)
         return 0;
     _cleanup_close_ int keep = fd;
     int r = fd < 0 ? fd : nvb_folder_list(keep, drm_entry, ret);
@@ -318,7 +318,7 @@ static int gpu_entry(void *arg, const char *name, unsigned char type)
 static int list_gpus(const struct nvb_host *host, struct readings *ret, struct nvb_error **err)
 {
     int fd = nvb_root_openat(&host->root, GPUS_FOLDER, O_RDONLY | O_DIRECTORY | O_NONBLOCK);
-    if (fd == -ENOENT || fd == -ENOTDIR)
+    if (fd == -ENOENT)
         return 0;
     _cleanup_close_ int keep = fd;
     int r = fd < 0 ? fd : nvb_folder_list(keep, gpu_entry, ret);
