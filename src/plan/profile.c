@@ -221,11 +221,10 @@ static void add_memory(struct writer *w)
 }
 
 /* Whether the engine sets limits with this caller's rights: without them setrlimit(2) fails and
- * the container does not start. */
+ * the container does not start. Docker's daemon has its own, but where this capability is out of
+ * anybody's reach (a container, some virtual machines), it is out of the daemon's too. */
 static bool is_bound(const struct writer *w)
 {
-    if (w->input->engine->kind != NVB_ENGINE_PODMAN)
-        return false;
     return w->input->rootless || prctl(PR_CAPBSET_READ, CAP_SYS_RESOURCE) == 0;
 }
 
