@@ -214,7 +214,17 @@ void nvb_emit_end(struct nvb_emit *e)
 void nvb_emit_key(struct nvb_emit *e, const char *key)
 {
     start_entry(e);
+    const size_t at = e->out->len;
     add_text(e, key);
+    /* A key of more than 1024 characters has to say beforehand that it is one (YAML 1.2, 7.4.3). */
+    if (e->form == NVB_EMIT_YAML && e->out->len - at > 1000) {
+        _cleanup_free_ char *long_key = nvb_strdup(e->out->data + at);
+        nvb_str_truncate(e->out, at);
+        nvb_str_add(e->out, "? ");
+        nvb_str_add(e->out, long_key);
+        nvb_str_addc(e->out, '\n');
+        add_indent(e, e->depth - 1);
+    }
     nvb_str_add(e->out, e->form == NVB_EMIT_JSON ? ": " : ":");
 }
 
