@@ -45,27 +45,28 @@ static const char create_help[] =
     "  nvbind create --gpu 0 --name train IMAGE python3 train.py\n"
     "  podman start --attach train\n";
 
+/* A file that a start would write, for who carries the line away. */
+static void note_file(const struct nvb_cli *cli, const char *path, const char *hint)
+{
+    _cleanup_notes_ struct nvb_notes notes = {0};
+    if (!path || access(path, F_OK) == 0)
+        return;
+    nvb_notes_add(&notes, NVB_NOTE_WARNING,
+                  "'%s', which this line needs, is written when nvbind runs it", path);
+    nvb_notes_hint(&notes, "%s", hint);
+    nvb_cli_print_notes(cli, &notes);
+}
+
 static int print_plan(const struct nvb_cli *cli, const struct nvb_request *request,
                       const struct nvb_plan *plan, const struct nvb_exec *exec,
                       struct nvb_error **err)
 {
     _cleanup_str_ struct nvb_str text = NVB_STR_INIT;
-    if (request->dry_run == NVB_DRY_RUN_SHELL && !nvb_plan_has_spec(plan)) {
-        _cleanup_notes_ struct nvb_notes notes = {0};
-        nvb_notes_add(&notes, NVB_NOTE_WARNING,
-                      "'%s', which this line needs, is written when nvbind runs it",
-                      plan->spec.path);
-        nvb_notes_hint(&notes, "a line without '--rm' needs no file");
-        nvb_cli_print_notes(cli, &notes);
-    }
-    if (request->dry_run == NVB_DRY_RUN_SHELL && plan->cookie.path &&
-        access(plan->cookie.path, F_OK) < 0) {
-        _cleanup_notes_ struct nvb_notes notes = {0};
-        nvb_notes_add(&notes, NVB_NOTE_WARNING,
-                      "'%s', which this line needs, is written when nvbind runs it",
-                      plan->cookie.path);
-        nvb_notes_hint(&notes, "'-e XAUTHORITY=…' leaves the X11 cookie to you");
-        nvb_cli_print_notes(cli, &notes);
+    if (request->dry_run == NVB_DRY_RUN_SHELL) {
+        if (!nvb_plan_has_spec(plan))
+            note_file(cli, plan->spec.path, "a line without '--rm' needs no file");
+        note_file(cli, plan->cookie.path, "'-e XAUTHORITY=…' leaves the X11 cookie to you");
+        note_file(cli, plan->registries.path, "an image's name with its registry needs no file");
     }
     if (request->dry_run == NVB_DRY_RUN_SHELL)
         nvb_writer_shell(exec, &text);

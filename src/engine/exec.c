@@ -8,6 +8,7 @@ void nvb_exec_done(struct nvb_exec *exec)
 {
     free(exec->program);
     nvb_strv_done(&exec->argv);
+    nvb_strv_done(&exec->added);
     nvb_strv_done(&exec->hidden);
     exec->program = NULL;
 }
@@ -50,10 +51,22 @@ int nvb_exec_build(const struct nvb_plan *plan, struct nvb_exec *ret, struct nvb
         nvb_strv_add(&exec.argv, plan->image);
     for (size_t i = 0; i < plan->command.count; i++)
         nvb_strv_add(&exec.argv, plan->command.items[i]);
+    for (size_t i = 0; i < plan->added_environment.count; i++)
+        nvb_strv_add(&exec.added, plan->added_environment.items[i]);
     for (size_t i = 0; i < plan->hidden_environment.count; i++)
         nvb_strv_add(&exec.hidden, plan->hidden_environment.items[i]);
     *ret = TAKE_STRUCT(exec);
     return 0;
+}
+
+/* Whether one of ADDED sets the same variable. */
+static bool is_set_anew(const struct nvb_strv *added, const char *variable)
+{
+    const size_t len = strcspn(variable, "=") + 1;
+    for (size_t i = 0; i < added->count; i++)
+        if (strncmp(added->items[i], variable, len) == 0)
+            return true;
+    return false;
 }
 
 static bool is_hidden(const struct nvb_strv *hidden, const char *variable)
@@ -70,8 +83,10 @@ void nvb_exec_environment(const struct nvb_exec *exec, char *const *environment,
                           struct nvb_strv *ret)
 {
     for (char *const *e = environment; *e; e++)
-        if (!is_hidden(&exec->hidden, *e))
+        if (!is_hidden(&exec->hidden, *e) && !is_set_anew(&exec->added, *e))
             nvb_strv_add(ret, *e);
+    for (size_t i = 0; i < exec->added.count; i++)
+        nvb_strv_add(ret, exec->added.items[i]);
 }
 
 int nvb_exec_run(struct nvb_exec *exec, char *const *environment, struct nvb_error **err)

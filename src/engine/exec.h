@@ -8,6 +8,7 @@
 struct nvb_exec {
     char *program;          /* absolute. Owned */
     struct nvb_strv argv;   /* argv[0] is the program */
+    struct nvb_strv added;  /* NAME=VALUE that are put into the environment */
     struct nvb_strv hidden; /* names of variables that are taken out of the environment */
 };
 
@@ -22,7 +23,8 @@ struct nvb_exec {
 int nvb_exec_build(const struct nvb_plan *plan, struct nvb_exec *ret, struct nvb_error **err);
 void nvb_exec_done(struct nvb_exec *exec);
 
-/* Appends ENVIRONMENT less the hidden variables: what the engine is to be started with. */
+/* Appends ENVIRONMENT less the hidden variables, and the added ones: what the engine is to be
+ * started with. */
 void nvb_exec_environment(const struct nvb_exec *exec, char *const *environment,
                           struct nvb_strv *ret);
 

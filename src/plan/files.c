@@ -68,6 +68,8 @@ int nvb_plan_write_cookie(const struct nvb_plan *plan, struct nvb_error **err)
 {
     if (write_for_all(&plan->cookie, "the X11 cookie for this container", err) < 0)
         return -1;
+    if (write_for_all(&plan->registries, "the registries.conf for this image", err) < 0)
+        return -1;
     (void)write_for_all(&plan->said, "the mark of a warning", NULL);
     return write_for_all(&plan->graphics_profile, "the application profile for this container",
                          err);

@@ -49,6 +49,9 @@ void nvb_plan_done(struct nvb_plan *plan)
         free(hook->text);
     }
     nvb_vec_release(&plan->more_hooks);
+    free(plan->registries.path);
+    free(plan->registries.text);
+    nvb_strv_done(&plan->added_environment);
     nvb_strv_done(&plan->hidden_environment);
     *plan = (struct nvb_plan){0};
 }

@@ -113,6 +113,8 @@ struct nvb_plan {
     struct nvb_plan_spec cookie;      /* so too: what lets it draw on the caller's X server … */
     struct nvb_plan_spec said;        /* so too: marks a warning that is not to be said again */
     struct nvb_plan_spec graphics_profile; /* … and what keeps EGL and Vulkan to its GPUs */
+    struct nvb_plan_spec registries; /* so too: where Podman looks for an image without registry */
+    struct nvb_strv added_environment;  /* NAME=VALUE that the engine gets besides */
     struct nvb_strv hidden_environment; /* variables of the caller that the engine must not see */
 };
 

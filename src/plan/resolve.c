@@ -9,6 +9,7 @@
 #include "host/user.h"
 #include "plan/isolate.h"
 #include "plan/service.h"
+#include "plan/short_name.h"
 #include "plan/state.h"
 #include "plan/units.h"
 
@@ -485,6 +486,8 @@ int nvb_plan_resolve(const struct nvb_plan_input *input, struct nvb_plan *plan,
         r = resolve(&s, err);
     if (r == 0)
         note_choice(&s);
+    if (r == 0)
+        nvb_plan_name_registry(input, plan, notes);
     done_state(&s);
     return r;
 }

@@ -117,6 +117,7 @@ int nvb_writer_json(const struct nvb_plan *plan, const struct nvb_exec *exec, st
     put_options(part, &plan->defaults, "default");
     put_options(part, &plan->user, "user");
     nvb_doc_put_strv(&doc, "hidden_environment", &exec->hidden);
+    nvb_doc_put_strv(&doc, "added_environment", &exec->added);
     nvb_doc_put_strv(&doc, "argv", &exec->argv);
     return nvb_json_write(&doc, NVB_JSON_INDENTED, ret, err);
 }

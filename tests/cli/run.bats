@@ -254,7 +254,7 @@ run --rm img true " ]
 @test "the plan as JSON has its keys" {
     run -0 plan -it -v /a:/b --gpu 2 -- 
     [ "$(jq -r 'keys_unsorted | join(" ")' <<<"$output")" = \
-        "verb engine mode image command gpus edits cdi hook options hidden_environment argv" ]
+        "verb engine mode image command gpus edits cdi hook options hidden_environment added_environment argv" ]
     [ "$(jq -r '.gpus | keys_unsorted | join(" ")' <<<"$output")" = \
         "decided_by selection capabilities devices" ]
     [ "$(jq -r '.gpus.decided_by' <<<"$output")" = --gpu ]

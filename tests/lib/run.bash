@@ -14,7 +14,9 @@ run_setup() {
         unset "$name"
     done
     export HOME=$BATS_TEST_TMPDIR/home
-    mkdir -p "$HOME" "$BATS_TEST_TMPDIR/bin" "$BATS_TEST_TMPDIR/empty"
+    mkdir -p "$HOME/.config/containers" "$BATS_TEST_TMPDIR/bin" "$BATS_TEST_TMPDIR/empty"
+    # What an image without a registry means is the subject of short_name.bats alone.
+    echo 'unqualified-search-registries = []' >"$HOME/.config/containers/registries.conf"
     # As root, an engine that others could have written is refused.
     chmod 0755 "$BATS_TEST_TMPDIR" "$BATS_TEST_TMPDIR/bin"
     calls=$BATS_TEST_TMPDIR/calls
@@ -51,6 +53,7 @@ nvbind() {
 be_ordinary() {
     ordinary=(env HOME="$BATS_TEST_TMPDIR/home2")
     mkdir -p "$BATS_TEST_TMPDIR/home2"
+    cp -r "$HOME/.config" "$BATS_TEST_TMPDIR/home2"
     chmod 0777 "$BATS_TEST_TMPDIR/home2"
     chmod a+x "$BATS_RUN_TMPDIR" "$BATS_FILE_TMPDIR" "$BATS_TEST_TMPDIR"
     [ "$(id -u)" -eq 0 ] || return 0
