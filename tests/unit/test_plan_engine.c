@@ -31,7 +31,8 @@ static const struct nvb_engine docker = {
 /* The plan for WORDS without GPUs, as one shell line; or "error: …". */
 static char *line_for(const struct nvb_engine *engine, const char *const *words)
 {
-    static char *const environment[] = {NULL};
+    /* What an image without a registry means is the subject of tests/cli/short_name.bats. */
+    static char *const environment[] = {(char *)"CONTAINERS_REGISTRIES_CONF=/dev/null", NULL};
     static const struct nvb_host_options host = {0};
     const struct nvb_user user = {.uid = 1000};
     const struct nvb_parse parse = {0};
