@@ -203,6 +203,30 @@ static void ask_for_uuids(struct nvb_cdi_builder *builder, struct nvb_notes *not
         nvb_notes_add(notes, NVB_NOTE_INFO, "MIG devices are named by index alone: %s", nvml.why);
 }
 
+/* Appends the nodes of what is asked for to the control nodes; the check tells what is missing. */
+static int find_mig_management(struct nvb_cdi_builder *builder, struct nvb_error **err)
+{
+    static const struct {
+        unsigned bit;
+        enum nvb_node_role role;
+        const char *name;
+    } table[] = {
+        {NVB_CDI_MIG_CONFIG, NVB_NODE_MIG_CONFIG, "config"},
+        {NVB_CDI_MIG_MONITOR, NVB_NODE_MIG_MONITOR, "monitor"},
+    };
+    for (size_t i = 0; i < NVB_COUNT(table); i++) {
+        if (!(builder->options->mig_management & table[i].bit))
+            continue;
+        int r = nvb_host_find_mig_management(builder->host, table[i].role, &builder->control, err);
+        if (r > 0)
+            return nvb_error_make(err, NVB_ERROR_NOT_FOUND, 0,
+                                  "this driver has no capability mig/%s", table[i].name);
+        if (r < 0)
+            return -1;
+    }
+    return 0;
+}
+
 static int look_at_host(struct nvb_cdi_builder *builder, struct nvb_notes *notes,
                         struct nvb_error **err)
 {
@@ -217,6 +241,8 @@ static int look_at_host(struct nvb_cdi_builder *builder, struct nvb_notes *notes
     else if (nvb_host_find_gpus(builder->host, &builder->gpus, err) < 0)
         return -1;
     if (nvb_host_find_control_nodes(builder->host, &builder->control, err) < 0)
+        return -1;
+    if (find_mig_management(builder, err) < 0)
         return -1;
     return nvb_host_find_driver(builder->host, &query, &builder->driver, notes, err);
 }

@@ -14,11 +14,18 @@ enum nvb_cdi_naming {
     NVB_CDI_BY_TYPE_INDEX = 1 << 2, /* "gpu0"; "mig0:1" */
 };
 
+/* For containers that manage how GPUs are cut: nothing of this is ever there unasked. */
+enum nvb_cdi_mig_management {
+    NVB_CDI_MIG_CONFIG = 1 << 0,  /* cutting them; the driver gives that node to root alone */
+    NVB_CDI_MIG_MONITOR = 1 << 1, /* watching all instances */
+};
+
 struct nvb_cdi_build_options {
     const char *vendor;                     /* NULL: "nvidia.com" */
     const char *class;                      /* NULL: "gpu" */
     unsigned naming;                        /* 0: index and UUID */
     unsigned capabilities;                  /* 0: all */
+    unsigned mig_management;                /* for all devices; see above */
     const struct nvb_strv *library_folders; /* searched first; or NULL */
     const struct nvb_driver_files *extra;   /* libraries beside the driver's; or NULL */
     const char *mps_folder;                 /* the caller's $CUDA_MPS_PIPE_DIRECTORY, or NULL */

@@ -36,6 +36,10 @@ static const char *node_fix(const struct nvb_node *node)
         return "nvidia-modprobe -c255";
     case NVB_NODE_UVM:
         return "nvidia-modprobe -u -c0";
+    case NVB_NODE_MIG_CONFIG:
+        return "nvidia-modprobe -f /proc/driver/nvidia/capabilities/mig/config";
+    case NVB_NODE_MIG_MONITOR:
+        return "nvidia-modprobe -f /proc/driver/nvidia/capabilities/mig/monitor";
     default:
         return NULL;
     }

@@ -65,15 +65,17 @@ void nvb_host_done(struct nvb_host *host);
 /* ---- device nodes ------------------------------------------------------------------------- */
 
 enum nvb_node_role {
-    NVB_NODE_CTL,       /* /dev/nvidiactl */
-    NVB_NODE_UVM,       /* /dev/nvidia-uvm */
-    NVB_NODE_UVM_TOOLS, /* /dev/nvidia-uvm-tools */
-    NVB_NODE_MODESET,   /* /dev/nvidia-modeset */
-    NVB_NODE_GPU,       /* /dev/nvidia<minor> */
-    NVB_NODE_CARD,      /* /dev/dri/card<n> */
-    NVB_NODE_RENDER,    /* /dev/dri/renderD<n> */
-    NVB_NODE_MIG_GI,    /* /dev/nvidia-caps/nvidia-cap<n>: the access to a GPU instance */
-    NVB_NODE_MIG_CI,    /* the same for a compute instance in it */
+    NVB_NODE_CTL,         /* /dev/nvidiactl */
+    NVB_NODE_UVM,         /* /dev/nvidia-uvm */
+    NVB_NODE_UVM_TOOLS,   /* /dev/nvidia-uvm-tools */
+    NVB_NODE_MODESET,     /* /dev/nvidia-modeset */
+    NVB_NODE_GPU,         /* /dev/nvidia<minor> */
+    NVB_NODE_CARD,        /* /dev/dri/card<n> */
+    NVB_NODE_RENDER,      /* /dev/dri/renderD<n> */
+    NVB_NODE_MIG_GI,      /* /dev/nvidia-caps/nvidia-cap<n>: the access to a GPU instance */
+    NVB_NODE_MIG_CI,      /* the same for a compute instance in it */
+    NVB_NODE_MIG_CONFIG,  /* the same for cutting GPUs */
+    NVB_NODE_MIG_MONITOR, /* the same for watching all instances */
 };
 
 struct nvb_node {
@@ -149,6 +151,13 @@ void nvb_gpus_done(struct nvb_gpus *gpus);
 int nvb_host_find_control_nodes(const struct nvb_host *host, struct nvb_nodes *ret,
                                 struct nvb_error **err);
 void nvb_nodes_done(struct nvb_nodes *nodes);
+
+/*
+ * Appends the node of ROLE, NVB_NODE_MIG_CONFIG or NVB_NODE_MIG_MONITOR: not for computing, but for
+ * those who manage how GPUs are cut. Returns 0, 1 where the driver has no such capability, or -1.
+ */
+int nvb_host_find_mig_management(const struct nvb_host *host, enum nvb_node_role role,
+                                 struct nvb_nodes *ret, struct nvb_error **err);
 
 /* ---- the driver ---------------------------------------------------------------------------- */
 

@@ -229,3 +229,18 @@ int nvb_mig_find(const struct nvb_mig_reader *reader, struct nvb_dev_folders *fo
     }
     return 0;
 }
+
+int nvb_host_find_mig_management(const struct nvb_host *host, enum nvb_node_role role,
+                                 struct nvb_nodes *ret, struct nvb_error **err)
+{
+    _cleanup_mig_reader_ struct nvb_mig_reader reader = NVB_MIG_READER_INIT;
+    _cleanup_dev_folders_ struct nvb_dev_folders folders = NVB_DEV_FOLDERS_INIT;
+    unsigned minor = 0;
+    if (nvb_mig_open(host, &reader, err) < 0)
+        return -1;
+    if (reader.fd < 0)
+        return 1;
+    int r = read_minor(&reader, role == NVB_NODE_MIG_CONFIG ? "mig/config" : "mig/monitor", &minor,
+                       err);
+    return r != 0 ? r : look_at(&reader, &folders, role, minor, ret, err);
+}

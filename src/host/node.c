@@ -26,6 +26,8 @@ static unsigned capabilities_of(enum nvb_node_role role)
     case NVB_NODE_GPU:
     case NVB_NODE_MIG_GI:
     case NVB_NODE_MIG_CI:
+    case NVB_NODE_MIG_CONFIG:
+    case NVB_NODE_MIG_MONITOR:
         break;
     }
     return 0;

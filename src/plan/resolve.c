@@ -264,6 +264,8 @@ static int choose(struct nvb_plan_state *s, struct nvb_error **err)
     if (s->wish.own_nodes)
         choose_by_nodes(s);
     fill_gpus(s);
+    if (nvb_plan_find_mig_management(s, err) < 0)
+        return -1;
     hide_environment(s);
     if (s->input->defaults)
         add_gpu_devices(s, &s->input->defaults->gpu_devices);
@@ -295,6 +297,7 @@ static int build_spec(struct nvb_plan_state *s, const char *hook, struct nvb_err
     const struct nvb_cdi_build_options options = {
         .naming = NVB_CDI_BY_INDEX | NVB_CDI_BY_UUID,
         .capabilities = s->plan->capabilities,
+        .mig_management = s->mig_management,
         .hook = hook,
         .kept = nvb_plan_outlives(s->plan),
         .needed = &needed,

@@ -24,6 +24,7 @@ struct nvb_plan_state {
     struct nvb_wish wish;
     struct nvb_host host;
     struct nvb_gpus gpus;
+    unsigned mig_management; /* what its variables ask for: enum nvb_cdi_mig_management */
     struct nvb_nvml nvml;
     bool nvml_asked;
     struct nvb_allowed allowed;
@@ -43,6 +44,9 @@ struct nvb_plan_state {
 /* Fills s->libraries. A library that cannot be used is an error at its place. Returns 0 or -1. */
 int nvb_plan_find_libraries(struct nvb_plan_state *s, struct nvb_error **err);
 void nvb_plan_done_libraries(struct nvb_driver_files *libraries);
+
+/* Sets s->mig_management, once GPUs are chosen. Returns 0, or -1 where that cannot be together. */
+int nvb_plan_find_mig_management(struct nvb_plan_state *s, struct nvb_error **err);
 
 /* How Podman reads lists depends on its version; Docker never has another way: 0. */
 static inline unsigned nvb_plan_list_version(const struct nvb_engine *engine)

@@ -3,6 +3,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "plan/state.h"
+
 void nvb_units_list(const struct nvb_gpus *gpus, struct nvb_units *ret)
 {
     nvb_vec_foreach (gpu, gpus) {
@@ -85,4 +87,24 @@ bool nvb_item_needs_nvml(const struct nvb_selection_item *item)
 {
     return item->kind == NVB_ITEM_MIG && strncasecmp(item->text, "MIG-", 4) == 0 &&
            !is_old_form(item->text);
+}
+
+/* Who may watch or cut every GPU is not kept to a slice of one (as in NVIDIA's own runtime). */
+int nvb_plan_find_mig_management(struct nvb_plan_state *s, struct nvb_error **err)
+{
+    char *const *environment = s->input->environment;
+    if (nvb_visible_read_mig(&s->plan->user, environment, &s->mig_management, err) < 0 ||
+        nvb_visible_read_mig(&s->plan->defaults, environment, &s->mig_management, err) < 0)
+        return -1;
+    if (!s->mig_management || s->choice.all)
+        return 0;
+    nvb_vec_foreach (gpu, &s->plan->gpus) {
+        if (!gpu->is_mig)
+            continue;
+        (void)nvb_error_make(err, NVB_ERROR_USAGE, 0,
+                             "a container of the MIG device %u:%u cannot manage MIG", gpu->index,
+                             gpu->mig);
+        return nvb_error_hint(err, "nvbind run --gpu all …, or whole GPUs");
+    }
+    return 0;
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "cdi/build.h"
 #include "host/user.h"
 #include "plan/claims.h"
 
@@ -211,6 +212,31 @@ void nvb_visible_read_channels(const struct nvb_plan_line *line, char *const *en
     split_words(value, &words);
     for (size_t i = 0; i < words.count; i++)
         add_channel(words.items[i], ret);
+}
+
+int nvb_visible_read_mig(const struct nvb_plan_line *line, char *const *environment, unsigned *ret,
+                         struct nvb_error **err)
+{
+    static const struct {
+        const char *name;
+        unsigned bit;
+    } variables[] = {
+        {"NVIDIA_MIG_CONFIG_DEVICES", NVB_CDI_MIG_CONFIG},
+        {"NVIDIA_MIG_MONITOR_DEVICES", NVB_CDI_MIG_MONITOR},
+    };
+    for (size_t i = 0; i < NVB_COUNT(variables); i++) {
+        _cleanup_free_ char *value =
+            nvb_visible_find_variable(line, variables[i].name, environment);
+        if (!value || value[0] == '\0')
+            continue;
+        if (strcmp(value, "all") != 0) {
+            (void)nvb_error_make(err, NVB_ERROR_USAGE, 0, "%s is '%s', and only all of them can be",
+                                 variables[i].name, value);
+            return nvb_error_hint(err, "-e %s=all", variables[i].name);
+        }
+        *ret |= variables[i].bit;
+    }
+    return 0;
 }
 
 void nvb_visible_drop(struct nvb_plan_line *line, const char *variable)

@@ -46,6 +46,14 @@ void nvb_visible_read_mounts(const struct nvb_plan_line *line, struct nvb_strv *
 void nvb_visible_read_channels(const struct nvb_plan_line *line, char *const *environment,
                                struct nvb_strv *ret);
 
+/*
+ * Adds to *ret what LINE asks for of managing MIG (enum nvb_cdi_mig_management):
+ * NVIDIA_MIG_CONFIG_DEVICES and NVIDIA_MIG_MONITOR_DEVICES, whose one value is "all". Returns 0, or
+ * -1 for another.
+ */
+int nvb_visible_read_mig(const struct nvb_plan_line *line, char *const *environment, unsigned *ret,
+                         struct nvb_error **err);
+
 /* Takes those mounts out of LINE, and VARIABLE's --env where it is not NULL. */
 void nvb_visible_drop(struct nvb_plan_line *line, const char *variable);
 

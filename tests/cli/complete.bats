@@ -107,6 +107,13 @@ uuid() {
     nvbind __complete run --gpu 0 | grep -q 'NVIDIA'
 }
 
+@test "--gpu offers MIG devices by index" {
+    nvbind simulate mig --mig 0:2g.10gb,1g.5gb >/dev/null
+    offers "0:0 0:1" --host-root mig run --gpu 0:
+    offers "0:0,0:1" --host-root mig run --gpu 0:0,0:
+    nvbind __complete --host-root mig run --gpu 0:1 | grep -q 'MIG device of NVIDIA A100'
+}
+
 @test "--gpu goes on behind a comma, without what stands there already" {
     offers "0,1" run --gpu 0,1
     offers "0,1 0,$(uuid 1) 0,$(pci 1)" run --gpu 0,

@@ -124,3 +124,21 @@ nodes() {
     [ "$(chosen --gpu none --device /dev/nvidia-caps/nvidia-cap2)" = "" ]
     [ "$(chosen --device /dev/nvidia-caps/nvidia-cap2)" = "0 1 1:0 1:1 1:2 2 2:0 2:1" ]
 }
+
+@test "who manages MIG gets the nodes for that, when asked, and not with a slice alone" {
+    [ "$(nodes --gpu 1 -e NVIDIA_MIG_MONITOR_DEVICES=all)" = "cap2 1" ]
+    [ "$(nodes --gpu 0 -e NVIDIA_MIG_CONFIG_DEVICES=all -e NVIDIA_MIG_MONITOR_DEVICES=all)" = \
+        "cap1 cap2 0" ]
+    [[ "$(nodes --gpu all -e NVIDIA_MIG_MONITOR_DEVICES=all)" = "cap2 0 1 cap147 "* ]]
+    [ "$(nodes --gpu 0 -e NVIDIA_MIG_MONITOR_DEVICES=)" = 0 ]
+    fails "a container of the MIG device 1:0 cannot manage MIG" "--gpu all" \
+        sim run --gpu 1:0 -e NVIDIA_MIG_CONFIG_DEVICES=all img
+    fails "NVIDIA_MIG_CONFIG_DEVICES is '0', and only all of them can be" \
+        "-e NVIDIA_MIG_CONFIG_DEVICES=all" sim run --gpu 0 -e NVIDIA_MIG_CONFIG_DEVICES=0 img
+    cp -a "$RUN_HOST" host
+    rm host/dev/nvidia-caps/nvidia-cap2
+    RUN_HOST=$PWD/host
+    fails "/dev/nvidia-caps/nvidia-cap2 is missing" "capabilities/mig/monitor" \
+        sim run --gpu 0 -e NVIDIA_MIG_MONITOR_DEVICES=all img
+    [ "$(nodes --gpu 0)" = 0 ]
+}
