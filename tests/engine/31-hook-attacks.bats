@@ -116,13 +116,13 @@ attack() {
     [ "$(readlink "$root$hook_folder/libcuda.so.1")" = "libcuda.so.$hook_version" ]
 }
 
-# race TRIES ROOT A B HOOK [ARG...]: swaps the two names while the hook is started again and again.
+# race TRIES SECONDS ROOT A B HOOK [ARG...]: swaps the two names while the hook is started again and again.
 race() {
-    local tries=$1 root=$2 a=$3 b=$4 args
-    shift 4
+    local tries=$1 seconds=$2 root=$3 a=$4 b=$5 args
+    shift 5
     mapfile -t args < <(driver_args)
     state_of "$root" >"$BATS_TEST_TMPDIR/state"
-    run timeout 120 "$HOOK_TOOLS/race" --tries "$tries" --state "$BATS_TEST_TMPDIR/state" \
+    run timeout 300 "$HOOK_TOOLS/race" --tries "$tries" --seconds "$seconds" --state "$BATS_TEST_TMPDIR/state" \
         --watch "$victim" --watch "$victim/file" "$a" "$b" "$1" create "${args[@]}" "${@:2}"
     echo "$1: $output"
 }
@@ -139,13 +139,13 @@ relay() {
 races() {
     local target
     target=$(readlink "$3")
-    race 1000 "$@" "$NVBIND_BIN/nvbind-hook"
+    race 1000 20 "$@" "$NVBIND_BIN/nvbind-hook"
     [ "$status" -eq 0 ]
     relay "$2" "$3" "$target"
-    race 1000 "$@" "$NVBIND_BIN/nvbind-hook" --no-openat2
+    race 1000 20 "$@" "$NVBIND_BIN/nvbind-hook" --no-openat2
     [ "$status" -eq 0 ]
     relay "$2" "$3" "$target"
-    race 20000 "$@" "$HOOK_TOOLS/naive_hook"
+    race 1000000 240 "$@" "$HOOK_TOOLS/naive_hook"
     [ "$status" -eq 3 ]
 }
 

@@ -2,9 +2,10 @@
  * race: exchanges two names again and again in one process, the attacker, while it starts a hook
  * again and again in another, and looks after each start whether something of the victim's changed.
  *
- *     race --tries N --state FILE --watch PATH [--watch PATH]... A B HOOK [ARG...]
+ *     race --tries N [--seconds N] --state FILE --watch PATH [--watch PATH]... A B HOOK [ARG...]
  *
- * Exit status: 0 nothing changed in all tries; 3 something did, and it stopped there.
+ * Exit status: 0 nothing changed in all tries, or in those that a busy machine managed in that
+ * time; 3 something did, and it stopped there.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,6 +18,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define MAX_WATCHED 8
@@ -82,15 +84,19 @@ int main(int argc, char **argv)
 {
     static const struct option options[] = {
         {"tries", required_argument, NULL, 'n'},
+        {"seconds", required_argument, NULL, 't'},
         {"state", required_argument, NULL, 's'},
         {"watch", required_argument, NULL, 'w'},
         {0},
     };
     unsigned long tries = 0;
+    time_t seconds = 3600;
     const char *state = NULL;
     for (int c; (c = getopt_long(argc, argv, "+", options, NULL)) != -1;) {
         if (c == 'n')
             tries = strtoul(optarg, NULL, 10);
+        else if (c == 't')
+            seconds = (time_t)strtoul(optarg, NULL, 10);
         else if (c == 's')
             state = optarg;
         else if (c == 'w' && watch_count < MAX_WATCHED)
@@ -105,7 +111,8 @@ int main(int argc, char **argv)
     pid_t swapper = start_swapping(argv[optind], argv[optind + 1]);
     bool changed = false;
     unsigned long n = 0;
-    for (; n < tries && !changed; n++) {
+    const time_t end = time(NULL) + seconds;
+    for (; n < tries && !changed && time(NULL) < end; n++) {
         run_hook(state, argv + optind + 2);
         changed = has_changed();
     }
