@@ -17,6 +17,7 @@ setup() {
     work=$BATS_TEST_TMPDIR
     mkdir "$work/bin"
     use_runtime runc
+    export NVBIND_DRIVER_ROOT=$HOST
 }
 
 # modprobe TEXT: the helper is a script with this text, which writes its words down first.
@@ -56,11 +57,17 @@ for name in shm pts mqueue; do
     [ ! -d "$work/dev/$name" ] || mount --bind "$work/dev/$name" "/dev/$name"
 done
 ln -s pts/ptmx /dev/ptmx
+# The driver's files too, where no other root is named for them.
+if [ -z "${NVBIND_DRIVER_ROOT:-}" ]; then
+    lib=/usr/lib/x86_64-linux-gnu
+    mount -t overlay overlay -o "lowerdir=$host$lib:$lib" "$lib"
+    mount --bind "$host/etc/ld.so.cache" /etc/ld.so.cache
+fi
 for node in $nodes; do mknod -m 0666 "/dev/${node%%:*}" c "${node#*:}" 0; done
 exec "$@"
 SCRIPT
     as_root unshare -m --propagation private bash -eu "$work/enter" "$HOST" "$work" \
-        "${NODES:-}" env NVBIND_DRIVER_ROOT="$HOST" "$@"
+        "${NODES:-}" "$@"
 }
 
 generate() {
@@ -191,4 +198,39 @@ nvidiactl" ]
     [ "$status" -eq 1 ]
     [[ $stderr == *"has failed: "* ]]
     [[ $stderr == *"missing"* ]]
+}
+
+@test "the folder of MPS that the caller's variable names, on the machine itself" {
+    unset NVBIND_DRIVER_ROOT
+    mkdir -p /run/mps-daemon /tmp/nvbind-mps.$$/mps
+    ln -sfn mps-daemon /run/mps-link
+    NODES="nvidiactl:195 nvidia0:195 nvidia1:195 nvidia-uvm:511"
+    with_mps() {
+        run --separate-stderr on_machine env CUDA_MPS_PIPE_DIRECTORY="$1" "$NVBIND_BIN/nvbind" \
+            cdi generate --hookless
+        echo "status $status; $stderr"
+        [ "$status" -eq 0 ]
+    }
+    with_mps /run/mps-daemon
+    [ -z "$stderr" ]
+    [[ $output == *"hostPath: /run/mps-daemon
+      containerPath: /tmp/nvidia-mps
+      options:
+        - rw"* ]]
+
+    # What is kept has nothing that lies where others can replace it.
+    with_mps "/tmp/nvbind-mps.$$/mps"
+    [[ $output != *nvidia-mps* ]]
+    [[ $stderr == *"the folder of MPS '/tmp/nvbind-mps.$$/mps' is left out"* ]]
+
+    # A link is not followed, a file is none, what another user has is not taken.
+    for path in /run/mps-link /run/mps-daemon/ /etc/passwd relative /run/not-there; do
+        with_mps "$path"
+        [[ $output != *nvidia-mps* ]]
+    done
+    chown 12345 /run/mps-daemon
+    with_mps /run/mps-daemon
+    [[ $output != *nvidia-mps* ]]
+    [[ $stderr == *"'/run/mps-daemon' is left out: it belongs to another user"* ]]
+    rm -r "/tmp/nvbind-mps.$$"
 }
