@@ -9,6 +9,7 @@
 #include "cdi/hook.h"
 #include "cdi/validate.h"
 #include "host/crun.h"
+#include "plan/keep.h"
 #include "plan/service.h"
 #include "plan/state.h"
 
@@ -131,21 +132,6 @@ static bool may_use_folder(const struct nvb_plan_state *s)
            !nvb_plan_is_by_service(s->input);
 }
 
-/* What a container that starts again without nvbind will need. */
-static void note_outliving(const struct nvb_plan_state *s)
-{
-    /* A dry run makes no container that could keep anything. */
-    const bool makes_one = s->input->request->dry_run == NVB_DRY_RUN_OFF;
-    if (s->plan->mode == NVB_PLAN_CDI && s->plan->spec.path)
-        nvb_notes_add(s->notes, NVB_NOTE_WARNING,
-                      "the engine finds this container's CDI devices only when nvbind starts it: "
-                      "'--rm', or '--no-cdi', avoids that");
-    else if (s->plan->mode == NVB_PLAN_DIRECT && makes_one)
-        nvb_notes_add(s->notes, NVB_NOTE_NOTICE,
-                      "the container keeps this driver's files: after a driver upgrade it has to "
-                      "be made anew ('--rm' makes it anew each time)");
-}
-
 /* ---- before and after a specification is built ---- */
 
 int nvb_plan_find_runtime(struct nvb_plan_state *s, struct nvb_error **err)
@@ -246,18 +232,19 @@ bool nvb_plan_must_be_direct(const struct nvb_plan_state *s)
 
 int nvb_plan_settle_mode(struct nvb_plan_state *s, struct nvb_error **err)
 {
-    int r = 0;
-    if (s->runtime)
-        r = use_folder(s, err);
-    else if (s->service_folder)
-        r = nvb_plan_use_service_folder(s, err);
-    else if (s->input->request->cdi == NVB_CDI_INSIST)
-        r = insist_on_cdi(s, err);
-    else
-        r = use_direct(s, err);
+    const bool outlives = nvb_plan_outlives(s->plan);
+    int r = outlives ? nvb_plan_use_kept(s, err) : 1;
     if (r < 0)
         return -1;
-    if (nvb_plan_outlives(s->plan))
-        note_outliving(s);
-    return 0;
+    if (r > 0 && s->runtime)
+        r = use_folder(s, err);
+    else if (r > 0 && s->service_folder)
+        r = nvb_plan_use_service_folder(s, err);
+    else if (r > 0 && s->input->request->cdi == NVB_CDI_INSIST)
+        r = insist_on_cdi(s, err);
+    else if (r > 0)
+        r = use_direct(s, err);
+    if (r == 0 && outlives)
+        nvb_plan_note_outliving(s);
+    return r;
 }

@@ -41,6 +41,7 @@ void nvb_plan_done(struct nvb_plan *plan)
     nvb_strv_done(&plan->cdi_devices);
     nvb_strv_done(&plan->cdi_folders);
     nvb_strv_done(&plan->hook_folders);
+    free(plan->kept_file);
     free(plan->hook_mark);
     free(plan->spec.path);
     free(plan->spec.text);

@@ -99,10 +99,12 @@ struct nvb_plan {
     struct nvb_plan_gpus gpus;
 
     enum nvb_plan_mode mode;
-    struct nvb_cdi_edits edits;   /* of the chosen NVIDIA GPUs, whatever the mode */
-    struct nvb_strv cdi_devices;  /* names to ask the engine for: "nvidia.com/gpu=0" */
-    struct nvb_strv cdi_folders;  /* the engine must read these, the last one wins; empty: the
-                                     ones that it reads anyway */
+    struct nvb_cdi_edits edits;  /* of the chosen NVIDIA GPUs, whatever the mode */
+    struct nvb_strv cdi_devices; /* names to ask the engine for: "nvidia.com/gpu=0" */
+    struct nvb_strv cdi_folders; /* the engine must read these, the last one wins; empty: the
+                                    ones that it reads anyway */
+    char *kept_file; /* a container that outlives the command, in CDI mode: the specification by
+                        which it starts again. Owned, or NULL */
     struct nvb_strv hook_folders; /* direct mode with a hook: the engine must read the hooks in
                                      these, the last of which holds ours; empty: there is no hook */
     char *hook_mark; /* the annotation NVB_PLAN_HOOK_MARK's value by which a container gets it */
