@@ -13,6 +13,7 @@
 #include "cdi/witness.h"
 #include "cli/cdi.h"
 #include "data/doc.h"
+#include "plan/keep.h"
 
 enum { OPT_CHECK, OPT_TAKE_OVER, OPT_GIVE_BACK, OPT_CAPABILITIES, OPT_FOR, OPT_PARTIAL, OPT_HELP };
 
@@ -103,6 +104,20 @@ static int find_system_folder(struct refresh *r, struct nvb_error **err)
     return geteuid() == 0 ? nvb_trust_check_path(there, 0, err) : 0;
 }
 
+/* The one that the user's Podman was told of, where it was: what lies there outlives a reboot. */
+static bool find_kept_folder(struct refresh *r, const struct nvb_cdi_consumer *podman)
+{
+    const struct nvb_cdi_setting setting = {&r->view.root, environ, &r->view.user};
+    _cleanup_strv_ struct nvb_strv folders = {0};
+    _cleanup_free_ char *kept = nvb_plan_kept_folder(&r->view.user);
+    nvb_cdi_consumer_folders(podman, &setting, &folders, &r->notes);
+    if (!kept || !nvb_strv_has(&folders, kept))
+        return false;
+    r->folder = nvb_strdup(kept);
+    r->dir = TAKE_PTR(kept);
+    return true;
+}
+
 static int find_own_folder(struct refresh *r, struct nvb_error **err)
 {
     _cleanup_free_ char *runtime = NULL;
@@ -117,6 +132,8 @@ static int find_own_folder(struct refresh *r, struct nvb_error **err)
         return nvb_error_hint(err, "'nvbind run' needs no specification; for every user: sudo "
                                    "nvbind cdi refresh");
     }
+    if (find_kept_folder(r, podman))
+        return 0;
     int n = nvb_trust_runtime_folder(r->view.user.runtime_dir, &runtime, err);
     if (n < 0)
         return -1;

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "cli/cli.h"
+#include "cli/config.h"
 #include "cli/help.h"
 #include "config/config.h"
 #include "config/profile.h"
@@ -52,13 +53,9 @@ static struct nvb_config_options options_of(const struct nvb_cli *cli)
     };
 }
 
-/*
- * Reads the words by TABLE. Returns true where the command goes on; else *ret_status is its exit
- * status. MAX is how many plain words it takes.
- */
-static bool begin(struct nvb_cli *cli, const struct nvb_cli_option *table, int argc, char **argv,
-                  int max, const char *usage, const char *text, struct nvb_cli_values *ret,
-                  int *ret_status)
+bool nvb_config_begin(struct nvb_cli *cli, const struct nvb_cli_option *table, int argc,
+                      char **argv, int max, const char *usage, const char *text,
+                      struct nvb_cli_values *ret, int *ret_status)
 {
     _cleanup_error_ struct nvb_error *err = NULL;
     if (nvb_cli_parse(table, argc - 1, argv + 1, ret, &err) < 0) {
@@ -95,8 +92,9 @@ static int cmd_show(struct nvb_cli *cli, int argc, char **argv)
     _cleanup_doc_ struct nvb_doc doc = {0};
     _cleanup_str_ struct nvb_str text = NVB_STR_INIT;
     int status;
-    if (!begin(cli, show_options, argc, argv, 0, "config show [--origin] [--json]",
-               "Shows the configuration that all layers together make.\n", &values, &status))
+    if (!nvb_config_begin(cli, show_options, argc, argv, 0, "config show [--origin] [--json]",
+                          "Shows the configuration that all layers together make.\n", &values,
+                          &status))
         return status;
     if (load(cli, &config, &err) < 0)
         return nvb_cli_fail(cli, err, NVB_EXIT_USAGE);
@@ -131,9 +129,9 @@ static int cmd_init(struct nvb_cli *cli, int argc, char **argv)
     _cleanup_error_ struct nvb_error *err = NULL;
     _cleanup_str_ struct nvb_str text = NVB_STR_INIT;
     int status;
-    if (!begin(cli, init_options, argc, argv, 0, "config init [--output FILE] [--force]",
-               "Writes a configuration file that holds every key as a comment.\n", &values,
-               &status))
+    if (!nvb_config_begin(cli, init_options, argc, argv, 0, "config init [--output FILE] [--force]",
+                          "Writes a configuration file that holds every key as a comment.\n",
+                          &values, &status))
         return status;
     const char *output = nvb_cli_value(&values, INIT_OUTPUT);
     if (output && strcmp(output, "-") == 0) {
@@ -177,9 +175,10 @@ static int cmd_path(struct nvb_cli *cli, int argc, char **argv)
     const struct nvb_config_options options = options_of(cli);
     bool usable = true;
     int status;
-    if (!begin(cli, help_options, argc, argv, 0, "config path",
-               "Lists the configuration files in the order in which they are laid; later wins.\n",
-               &values, &status))
+    if (!nvb_config_begin(
+            cli, help_options, argc, argv, 0, "config path",
+            "Lists the configuration files in the order in which they are laid; later wins.\n",
+            &values, &status))
         return status;
     nvb_config_find_files(&options, &config, &notes);
     nvb_vec_foreach (file, &config.files) {
@@ -258,9 +257,10 @@ static int cmd_validate(struct nvb_cli *cli, int argc, char **argv)
 {
     _cleanup_cli_values_ struct nvb_cli_values values = {0};
     int status;
-    if (!begin(cli, help_options, argc, argv, argc, "config validate [FILE...]",
-               "Checks the configuration files, or FILEs, and says everything that is wrong.\n",
-               &values, &status))
+    if (!nvb_config_begin(
+            cli, help_options, argc, argv, argc, "config validate [FILE...]",
+            "Checks the configuration files, or FILEs, and says everything that is wrong.\n",
+            &values, &status))
         return status;
     if (values.rest_count == 0)
         return validate_layers(cli);
@@ -297,10 +297,11 @@ static int cmd_trust(struct nvb_cli *cli, int argc, char **argv)
     _cleanup_str_ struct nvb_str text = NVB_STR_INIT;
     struct nvb_config_options options = options_of(cli);
     int status;
-    if (!begin(cli, trust_options, argc, argv, 1, "config trust [--revoke] [FILE]",
-               "Vouches for ./nvbind.toml, or FILE, as it is now: it may then set every key. A\n"
-               "change to the file takes the trust back.\n",
-               &values, &status))
+    if (!nvb_config_begin(
+            cli, trust_options, argc, argv, 1, "config trust [--revoke] [FILE]",
+            "Vouches for ./nvbind.toml, or FILE, as it is now: it may then set every key. A\n"
+            "change to the file takes the trust back.\n",
+            &values, &status))
         return status;
     const char *path = values.rest_count ? values.rest[0] : "./nvbind.toml";
     if (values.values[TRUST_REVOKE].count)
@@ -347,6 +348,12 @@ const struct nvb_command nvb_config_commands[] = {
         .main = cmd_trust,
         .options = trust_options,
         .operand = "FILE",
+    },
+    {
+        .name = "engine",
+        .summary = "name nvbind's folder of specifications in Podman's configuration",
+        .main = nvb_cmd_config_engine,
+        .options = nvb_config_engine_options,
     },
     {0},
 };

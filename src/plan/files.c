@@ -85,3 +85,27 @@ int nvb_plan_find_files_folder(const struct nvb_user *user, bool outlives, char 
     *ret = nvb_strdup(user->kept);
     return 0;
 }
+
+/* The mount that brings the file at OLD brings the one at NEW. */
+static void move_mount(struct nvb_plan_line *line, const char *old, const char *new)
+{
+    size_t len = strlen(old);
+    for (size_t i = 0; i < line->options.count; i++) {
+        const struct nvb_plan_option *option = &line->options.items[i];
+        if (!nvb_plan_option_is(option, "volume") || !option->value ||
+            strncmp(option->value, old, len) != 0 || option->value[len] != ':')
+            continue;
+        _cleanup_free_ char *value = nvb_strdupf("%s%s", new, option->value + len);
+        nvb_plan_line_set_value(line, i, value);
+    }
+}
+
+void nvb_plan_keep_cookie(struct nvb_plan *plan, const struct nvb_user *user)
+{
+    if (!plan->cookie.path || !user->kept || !nvb_plan_outlives(plan))
+        return;
+    char *path = nvb_strdupf("%s/%s", user->kept, nvb_path_base(plan->cookie.path));
+    move_mount(&plan->defaults, plan->cookie.path, path);
+    free(plan->cookie.path);
+    plan->cookie.path = path;
+}

@@ -6,9 +6,9 @@
 #include "cdi/build.h"
 #include "cdi/codec.h"
 #include "cdi/hook.h"
+#include "cdi/refresh.h"
 #include "cdi/registry.h"
-
-#define OWN_FILE "nvidia.com-gpu"
+#include "cdi/witness.h"
 
 char *nvb_plan_kept_folder(const struct nvb_user *user)
 {
@@ -160,6 +160,7 @@ static int use_own_folder(struct nvb_plan_state *s, const char *folder, struct n
     _cleanup_free_ char *class = NULL;
     _cleanup_free_ char *kind = NULL;
     _cleanup_str_ struct nvb_str text = NVB_STR_INIT;
+    _cleanup_str_ struct nvb_str facts = NVB_STR_INIT;
     _cleanup_cdi_spec_ struct nvb_cdi_spec spec = {0};
     struct nvb_cdi_build_options options = {
         .naming = NVB_CDI_BY_INDEX | NVB_CDI_BY_UUID,
@@ -177,12 +178,16 @@ static int use_own_folder(struct nvb_plan_state *s, const char *folder, struct n
     if (nvb_cdi_find_hook(&hook, NULL) == 0)
         options.hook = hook;
     kind = nvb_strdupf("%s/%s", class ? "nvbind.local" : "nvidia.com", class ? class : "gpu");
-    if (nvb_cdi_build(&s->host, &options, &spec, NULL, err) < 0 ||
-        nvb_cdi_write(&spec, NVB_CDI_JSON, &text, err) < 0)
+    if (nvb_cdi_build_with_facts(&s->host, &options, NVB_CDI_WITNESS_MARK, &spec, &facts, NULL,
+                                 err) < 0)
+        return -1;
+    nvb_str_add(&text, NVB_CDI_OWN_MARK);
+    nvb_str_addn(&text, facts.data, facts.len);
+    if (nvb_cdi_write(&spec, NVB_CDI_YAML, &text, err) < 0)
         return -1;
     plan->mode = NVB_PLAN_CDI;
-    plan->spec.path = class ? nvb_strdupf("%s/nvbind.local-%s.json", folder, class)
-                            : nvb_strdupf("%s/" OWN_FILE ".json", folder);
+    plan->spec.path = class ? nvb_strdupf("%s/nvbind.local-%s.yaml", folder, class)
+                            : nvb_strdupf("%s/" NVB_CDI_OWN_FILE, folder);
     plan->spec.len = text.len;
     plan->spec.text = nvb_str_steal(&text);
     plan->kept_file = nvb_strdup(plan->spec.path);
@@ -204,8 +209,8 @@ int nvb_plan_use_kept(struct nvb_plan_state *s, struct nvb_error **err)
     /* A specification of the whole machine knows nothing of isolation and of the user's own parts.
      */
     if (input->request->cdi == NVB_CDI_REFUSE || s->isolation != NVB_ISOLATION_NONE ||
-        s->wish.own_nodes || s->claimed > 0 || nvb_plan_is_remote(input) ||
-        (input->facts && !input->facts->cdi))
+        s->wish.own_nodes || s->claimed > 0 || nvb_plan_has_strange_root(s->plan) ||
+        nvb_plan_is_remote(input) || (input->facts && !input->facts->cdi))
         return 1;
     if (input->engine->kind == NVB_ENGINE_DOCKER && !input->facts)
         return 1;
@@ -219,38 +224,35 @@ int nvb_plan_use_kept(struct nvb_plan_state *s, struct nvb_error **err)
             nvb_strv_add(&folders, *folder);
     else
         nvb_cdi_consumer_folders(consumer, &setting, &folders, s->notes);
-    const bool has_own = own && nvb_strv_has(&folders, own);
-    /* Its own file is written anew, whatever it holds now, and its names win. */
-    if (has_own)
-        return use_own_folder(s, own, err);
     nvb_cdi_registry_read(&root, &folders, consumer, &registry);
-    return is_in_force(s, &registry) ? 0 : 1;
+    if (is_in_force(s, &registry))
+        return 0;
+    return own && nvb_strv_has(&folders, own) ? use_own_folder(s, own, err) : 1;
 }
 
 /* ---- what is said ---- */
+
+static bool is_own(const struct nvb_plan_state *s)
+{
+    _cleanup_free_ char *own = nvb_plan_kept_folder(s->input->user);
+    return own && s->input->user->uid != 0 && nvb_has_prefix(s->plan->kept_file, own);
+}
 
 void nvb_plan_note_outliving(const struct nvb_plan_state *s)
 {
     const struct nvb_plan *plan = s->plan;
     /* A dry run makes no container that could keep anything. */
-    if (s->input->request->dry_run != NVB_DRY_RUN_OFF)
-        return;
-    if (plan->kept_file && plan->spec.path)
+    const bool makes_one = s->input->request->dry_run == NVB_DRY_RUN_OFF;
+    if (plan->kept_file && makes_one)
         nvb_notes_add(s->notes, NVB_NOTE_NOTICE,
                       "the container takes its GPUs from '%s': after a driver upgrade it starts "
-                      "again when nvbind has written that anew ('nvbind config engine --refresh')",
-                      plan->kept_file);
-    else if (plan->kept_file)
-        nvb_notes_add(
-            s->notes, NVB_NOTE_NOTICE,
-            "the container takes its GPUs from '%s': after a driver upgrade that file has "
-            "to be made anew, as root, before it starts again",
-            plan->kept_file);
-    else if (plan->mode == NVB_PLAN_CDI && plan->spec.path)
+                      "again once '%snvbind cdi refresh' has made that anew",
+                      plan->kept_file, is_own(s) ? "" : "sudo ");
+    else if (!plan->kept_file && plan->mode == NVB_PLAN_CDI && plan->spec.path)
         nvb_notes_add(s->notes, NVB_NOTE_WARNING,
                       "the engine finds this container's CDI devices only when nvbind starts it: "
                       "'--rm', or '--no-cdi', avoids that");
-    else if (plan->mode == NVB_PLAN_DIRECT)
+    else if (plan->mode == NVB_PLAN_DIRECT && makes_one)
         nvb_notes_add(s->notes, NVB_NOTE_NOTICE,
                       "the container keeps this driver's files: after a driver upgrade it has to "
                       "be made anew ('--rm' makes it anew each time)");

@@ -148,8 +148,7 @@ int nvb_plan_find_runtime(struct nvb_plan_state *s, struct nvb_error **err)
     return -1;
 }
 
-/* Whether the container's root may be a user whom the file system does not know. */
-static bool has_strange_root(const struct nvb_plan *plan)
+bool nvb_plan_has_strange_root(const struct nvb_plan *plan)
 {
     static const char *const mappings[] = {"uidmap", "gidmap", "subuidname", "subgidname"};
     const char *userns = nvb_plan_value(plan, "userns");
@@ -197,12 +196,12 @@ char *nvb_plan_find_hook(const struct nvb_plan_state *s)
         nvb_notes_add(s->notes, NVB_NOTE_INFO, "nvbind-hook is not used: %s", err->message);
     if (r != 0)
         return NULL;
-    if (has_strange_root(s->plan) && !is_open_to_all(hook)) {
+    if (nvb_plan_has_strange_root(s->plan) && !is_open_to_all(hook)) {
         nvb_notes_add(s->notes, NVB_NOTE_INFO,
                       "nvbind-hook is not used: the container's root could not reach '%s'", hook);
         return NULL;
     }
-    if (has_strange_root(s->plan) && starts_no_hooks(s)) {
+    if (nvb_plan_has_strange_root(s->plan) && starts_no_hooks(s)) {
         nvb_notes_add(
             s->notes, NVB_NOTE_INFO,
             "nvbind-hook is not used: crun before 1.27 starts no hook in a user namespace "

@@ -487,10 +487,11 @@ int nvb_plan_resolve(const struct nvb_plan_input *input, struct nvb_plan *plan,
         r = nvb_isolation_decide(&s, err);
     if (r == 0)
         r = resolve(&s, err);
-    if (r == 0)
+    if (r == 0) {
+        nvb_plan_keep_cookie(plan, input->user);
         note_choice(&s);
-    if (r == 0)
         nvb_plan_name_registry(input, plan, notes);
+    }
     done_state(&s);
     return r;
 }

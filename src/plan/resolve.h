@@ -93,6 +93,10 @@ bool nvb_plan_is_by_service(const struct nvb_plan_input *input);
 int nvb_plan_find_files_folder(const struct nvb_user *user, bool outlives, char **ret,
                                struct nvb_error **err);
 
+/* Moves the X11 cookie of a container that outlives the session to where it is still found: a mount
+ * whose source is gone keeps a container from starting again. */
+void nvb_plan_keep_cookie(struct nvb_plan *plan, const struct nvb_user *user);
+
 /* Whether the container must start again without nvbind. */
 bool nvb_plan_outlives(const struct nvb_plan *plan);
 

@@ -75,6 +75,9 @@ int nvb_plan_lay_hook(struct nvb_plan_state *s, struct nvb_error **err);
  */
 char *nvb_plan_find_hook(const struct nvb_plan_state *s);
 
+/* Whether the container's root may be a user whom the file system does not know. */
+bool nvb_plan_has_strange_root(const struct nvb_plan *plan);
+
 /* Whether what was built shows that it has to be passed directly after all. */
 bool nvb_plan_must_be_direct(const struct nvb_plan_state *s);
 
