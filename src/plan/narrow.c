@@ -6,6 +6,7 @@
 #include "plan/units.h"
 #include "plan/visible.h"
 
+static const char cuda[] = "CUDA_VISIBLE_DEVICES";
 static const char *const slurm[] = {"SLURM_STEP_GPUS", "SLURM_JOB_GPUS"};
 
 void nvb_allowed_done(struct nvb_allowed *allowed)
@@ -83,17 +84,17 @@ static bool names_mig(const char *list, bool only_nvml)
 /* The first of Slurm's and CUDA's variables that counts; NULL: none. */
 static const char *who_narrows(char *const *environment)
 {
-    const char *cuda = nvb_environment_get(environment, "CUDA_VISIBLE_DEVICES");
+    const char *list = nvb_environment_get(environment, cuda);
     /* Slurm may number what CUDA sees anew, from 0, in each job: its own list is the true one. */
-    for (size_t i = 0; i < NVB_COUNT(slurm) && !names_mig(cuda, false); i++)
+    for (size_t i = 0; i < NVB_COUNT(slurm) && !names_mig(list, false); i++)
         if (is_set(nvb_environment_get(environment, slurm[i])))
             return slurm[i];
-    return is_set(cuda) ? "CUDA_VISIBLE_DEVICES" : NULL;
+    return is_set(list) ? cuda : NULL;
 }
 
 bool nvb_allowed_needs_nvml(char *const *environment)
 {
-    return names_mig(nvb_environment_get(environment, "CUDA_VISIBLE_DEVICES"), true) ||
+    return names_mig(nvb_environment_get(environment, cuda), true) ||
            names_mig(nvb_environment_get(environment, NVB_VISIBLE), true);
 }
 
@@ -107,8 +108,7 @@ void nvb_allowed_read(char *const *environment, const struct nvb_gpus *gpus,
         ret->units[i] = true;
     const char *name = who_narrows(environment);
     if (name)
-        narrow(ret, &units, name, nvb_environment_get(environment, name),
-               strcmp(name, "CUDA_VISIBLE_DEVICES") == 0);
+        narrow(ret, &units, name, nvb_environment_get(environment, name), name == cuda);
     const char *visible = nvb_environment_get(environment, NVB_VISIBLE);
     _cleanup_free_ char *clean = visible ? nvb_visible_clean(visible) : NULL;
     narrow(ret, &units, NVB_VISIBLE, clean, false);
