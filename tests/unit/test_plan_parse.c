@@ -295,6 +295,16 @@ static void test_defaults(void **state)
     assert_merged(LIST("--shm-size", "8g"), LIST("--ipc=private", "img"), true,
                   "[--shm-size] [8g]");
     assert_merged(LIST("--shm-size", "8g"), LIST("--shm-size=1g", "img"), true, "");
+    assert_merged(LIST("--shm-size", "8g"), LIST("--ipc=none", "img"), true, "");
+    assert_merged(LIST("--net=host", "-p", "80:80", "--userns=keep-id", "--rm"),
+                  LIST("--pod", "p", "img"), true, "[--rm]");
+    assert_merged(LIST("--pod", "p", "--rm"), LIST("--network=none", "img"), true, "[--rm]");
+    assert_merged(LIST("--pod", "p", "--rm"), LIST("--userns=host", "img"), true, "[--rm]");
+    assert_merged(LIST("-p", "80:80", "--rm"), LIST("--net", "host", "img"), true, "[--rm]");
+    assert_merged(LIST("--rm"), LIST("--restart=no", "img"), true, "[--rm]");
+    assert_merged(LIST("--restart=always"), LIST("--rm", "img"), true, "");
+    assert_merged(LIST("--rm", "-t", "-i"), LIST("-d", "img"), false, "[--rm]");
+    assert_merged(LIST("-it"), LIST("-d=false", "img"), true, "[-it]");
     assert_merged(LIST("--security-opt", "label=disable", "--device", "/dev/fuse"),
                   LIST("--device=/dev/fuse:/dev/fuse:rw", "img"), true,
                   "[--security-opt] [label=disable]");
