@@ -74,14 +74,22 @@ int nvb_cli_ask_engine(void *data, const struct nvb_request *request, const char
 }
 
 /* What makes the containers decides how they get their GPUs. Podman itself is known by its version;
- * a service is asked. That it does not answer is for the engine to say, when it is started. */
-static void ask_service(struct nvb_cli_planning *s, const struct nvb_plan *plan)
+ * a service is asked. Without one there is nothing to run, but a command line can be shown. Returns
+ * 0 or -1. */
+static int ask_service(struct nvb_cli_planning *s, const struct nvb_request *request,
+                       const struct nvb_plan *plan, struct nvb_error **err)
 {
-    _cleanup_error_ struct nvb_error *err = NULL;
+    _cleanup_error_ struct nvb_error *why = NULL;
     nvb_plan_find_endpoint(plan, &s->engine, environ, &s->user, &s->endpoint);
-    if (s->endpoint.kind == NVB_ENDPOINT_LOCAL &&
-        nvb_engine_probe(&s->engine, &s->endpoint, environ, &s->user, &s->facts, &err) < 0)
-        nvb_notes_add(&s->notes, NVB_NOTE_INFO, "%s", err->message);
+    if (s->endpoint.kind != NVB_ENDPOINT_LOCAL ||
+        nvb_engine_probe(&s->engine, &s->endpoint, environ, &s->user, &s->facts, &why) >= 0)
+        return 0;
+    if (request->dry_run == NVB_DRY_RUN_OFF && why->kind != NVB_ERROR_ENGINE && err) {
+        *err = TAKE_PTR(why);
+        return -1;
+    }
+    nvb_notes_add(&s->notes, NVB_NOTE_INFO, "%s", why->message);
+    return 0;
 }
 
 int nvb_cli_plan(struct nvb_cli_planning *s, struct nvb_request *request, struct nvb_plan *plan,
@@ -100,7 +108,8 @@ int nvb_cli_plan(struct nvb_cli_planning *s, struct nvb_request *request, struct
     };
     if (nvb_cli_load_config(s, err) < 0 || nvb_cli_find_engine(s, request, err) < 0)
         return -1;
-    ask_service(s, plan);
+    if (ask_service(s, request, plan, err) < 0)
+        return -1;
     input.facts = s->facts.version ? &s->facts : NULL;
     const bool rootless = s->user.uid != 0 && s->engine.kind == NVB_ENGINE_PODMAN;
     struct nvb_plan_profiles profiles = {

@@ -1,11 +1,15 @@
 #include "host/engine_facts.h"
 
+#include <errno.h>
 #include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/statfs.h>
+#include <sys/un.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/process.h"
@@ -273,6 +277,41 @@ static int ask(const struct nvb_engine *engine, const struct nvb_endpoint *endpo
     return nvb_engine_facts_parse(engine->kind, answer.data, answer.len, ret, err);
 }
 
+/* Why nobody answered: the socket tells it better than what the program printed. Replaces *ERR. */
+static int explain_silence(const struct nvb_engine *engine, const struct nvb_endpoint *endpoint,
+                           const struct nvb_user *user, struct nvb_error **err)
+{
+    const bool docker = engine->kind == NVB_ENGINE_DOCKER;
+    const char *path = nvb_endpoint_socket(endpoint);
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (!path || strlen(path) >= sizeof(address.sun_path))
+        return -1;
+    memcpy(address.sun_path, path, strlen(path) + 1);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int r = fd < 0 ? 0 : connect(fd, (const struct sockaddr *)&address, sizeof(address));
+    int saved = errno;
+    if (fd >= 0)
+        (void)close(fd);
+    if (r == 0 || (saved != EACCES && saved != ENOENT && saved != ECONNREFUSED))
+        return -1;
+    if (err)
+        nvb_error_free(TAKE_PTR(*err));
+    if (saved == EACCES) {
+        (void)nvb_error_make(err, NVB_ERROR_PERMISSION, saved,
+                             "the socket of %s's service, '%s', is closed to this user",
+                             nvb_engine_name(engine->kind), path);
+        return nvb_error_hint(err, docker ? "sudo usermod -aG docker $USER, and log in again"
+                                          : "name a socket of your own");
+    }
+    (void)nvb_error_make(err, NVB_ERROR_NOT_FOUND, saved,
+                         "%s's service does not run: nothing listens at '%s'",
+                         nvb_engine_name(engine->kind), path);
+    if (docker)
+        return nvb_error_hint(err, "sudo systemctl start docker");
+    return nvb_error_hint(err, user->uid ? "systemctl --user start podman.socket"
+                                         : "systemctl start podman.socket");
+}
+
 /* Of this machine the kernel tells it, and a reboot may have changed it. */
 static void read_own_cgroup(struct nvb_engine_facts *facts)
 {
@@ -301,7 +340,7 @@ int nvb_engine_probe(const struct nvb_engine *engine, const struct nvb_endpoint 
     if (nvb_engine_cache_read(engine->cache, engine->path, question, more.data, &text) != 0 ||
         read_kept(text.data, &facts) != 0) {
         if (ask(engine, endpoint, environment, &facts, err) < 0)
-            return -1;
+            return explain_silence(engine, endpoint, user, err);
         if (!docker)
             settle_podman(engine, environment, user, &facts);
         nvb_str_truncate(&text, 0);

@@ -28,7 +28,8 @@ struct nvb_engine_facts {
 
 /*
  * Asks ENGINE, which makes its containers at ENDPOINT. Nothing is asked of another machine: 1.
- * Returns 0, 1, or -1 when there is no answer (no service listens, it answers something else).
+ * Returns 0, 1, or -1 when there is no answer: a permission error where the service's socket is
+ * closed to the caller, a not-found error where none listens, an engine error for all else.
  */
 int nvb_engine_probe(const struct nvb_engine *engine, const struct nvb_endpoint *endpoint,
                      char *const *environment, const struct nvb_user *user,

@@ -35,6 +35,7 @@ printf '%q ' "\$@" >>"$calls"
 echo >>"$calls"
 case "\$*" in
     --version) echo "$text" ;;
+    *" info --format "*) echo '{"ServerVersion": "$2", "version": {"Version": "$2"}}' ;;
     "run --help" | "create --help")
         echo "Options:"
         echo "  -X, --new-value string   An option of tomorrow"
