@@ -35,6 +35,9 @@ printf '%q ' "\$@" >>"$calls"
 echo >>"$calls"
 case "\$*" in
     --version) echo "$text" ;;
+    *"/run/user/"*" info --format "*)
+        echo '{"ServerVersion": "$2", "SecurityOptions": ["name=rootless"]}'
+        ;;
     *" info --format "*) echo '{"ServerVersion": "$2", "version": {"Version": "$2"}}' ;;
     "run --help" | "create --help")
         echo "Options:"
