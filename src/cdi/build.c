@@ -302,7 +302,7 @@ int nvb_cdi_build_with_facts(const struct nvb_host *host,
     for (size_t i = known; notes && i < notes->count; i++)
         is_clean = is_clean && notes->items[i].level > NVB_NOTE_NOTICE;
     if (is_clean)
-        (void)nvb_cdi_witness_write(host, own.gpus ? own.gpus : &found, &looked, &started, prefix,
+        (void)nvb_cdi_witness_write(host, own.gpus ? NULL : &found, &looked, &started, prefix,
                                     ret_facts);
     return 0;
 }

@@ -63,7 +63,8 @@ int nvb_cdi_build(const struct nvb_host *host, const struct nvb_cdi_build_option
 
 /*
  * The same, and appends the facts that it was made from (cdi/witness.h) to *ret_facts, each line
- * with PREFIX before it; nothing where they would not be worth anything.
+ * with PREFIX before it; nothing where they would not be worth anything. Of
+ * GPUs that options bring they say nothing: those the caller has just looked at.
  */
 int nvb_cdi_build_with_facts(const struct nvb_host *host,
                              const struct nvb_cdi_build_options *options, const char *prefix,

@@ -205,12 +205,12 @@ int nvb_cdi_witness_write(const struct nvb_host *host, const struct nvb_gpus *gp
     /* Two ticks of the slowest clock that stamps files. */
     static const uint64_t margin = 20000000;
     static const char *const always[] = {"/etc/ld.so.cache", "/etc/alternatives",
-                                         "/etc/ld.so.conf.d"};
+                                         "/etc/ld.so.conf.d", NVB_MPS_FOLDER};
     static const char *const nodes[] = {"/dev", "/dev/dri", "/dev/nvidia-caps"};
     _cleanup_free_ char *version = NULL;
     _cleanup_free_ char *flavour = NULL;
-    nvb_vec_foreach (gpu, gpus)
-        if (!gpu->uuid || gpu->minor < 0)
+    for (size_t i = 0; gpus && i < gpus->count; i++)
+        if (!gpus->items[i].uuid || gpus->items[i].minor < 0)
             return 1;
     if (nvb_host_read_version(host, &version, &flavour, NULL) != 0)
         return 1;
@@ -222,10 +222,10 @@ int nvb_cdi_witness_write(const struct nvb_host *host, const struct nvb_gpus *gp
         .is_quiet = true,
     };
     nvb_str_addf(&w.text, "%s" FORM "\n%sdriver-version %s\n", prefix, prefix, version);
-    if (write_list(&w, "gpus", GPUS_FOLDER) < 0)
+    if (gpus && write_list(&w, "gpus", GPUS_FOLDER) < 0)
         w.is_quiet = false;
-    nvb_vec_foreach (gpu, gpus)
-        write_parts(&w, gpu);
+    for (size_t i = 0; gpus && i < gpus->count; i++)
+        write_parts(&w, &gpus->items[i]);
     for (size_t i = 0; i < NVB_COUNT(always); i++)
         write_place(&w, "driver", always[i]);
     for (size_t i = 0; i < NVB_COUNT(nodes); i++)

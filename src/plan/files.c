@@ -7,6 +7,7 @@
 #include "base/path.h"
 #include "base/trust.h"
 #include "plan/plan.h"
+#include "plan/prune.h"
 #include "plan/resolve.h"
 
 static bool has_file(const struct nvb_plan_spec *file)
@@ -37,8 +38,11 @@ static int write_file(const struct nvb_plan_spec *file, struct nvb_error **err)
 
 int nvb_plan_write_spec(const struct nvb_plan *plan, struct nvb_error **err)
 {
-    if (nvb_plan_has_spec(plan))
+    if (nvb_plan_has_spec(plan)) {
+        if (plan->spec.path && !plan->spec.is_public)
+            nvb_prune_touch(plan->spec.path);
         return 0;
+    }
     int r = 0;
     nvb_vec_foreach (hook, &plan->more_hooks)
         r = r < 0 ? r : write_file(hook, err);

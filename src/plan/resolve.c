@@ -309,7 +309,7 @@ static int build_spec(struct nvb_plan_state *s, const char *hook, struct nvb_err
     /* A container that was given one of eight GPUs sees all in /proc and one node in /dev. */
     nvb_vec_foreach (gpu, &s->plan->gpus)
         add_needed(gpu, &needed);
-    if (nvb_cdi_build(&s->host, &options, &s->spec, s->notes, err) < 0) {
+    if (nvb_plan_build_spec(s, &options, err) < 0) {
         if (err && *err && !(*err)->hint)
             return nvb_error_hint(err, "nvbind info; without a GPU: nvbind run --gpu none …");
         return -1;

@@ -3,6 +3,7 @@
 
 /* A plan while it is resolved. Private to src/plan. */
 
+#include "cdi/build.h"
 #include "host/host.h"
 #include "plan/claims.h"
 #include "plan/resolve.h"
@@ -83,6 +84,13 @@ bool nvb_plan_must_be_direct(const struct nvb_plan_state *s);
 
 /* Takes the user's own names of our devices out: what they mean is laid in otherwise. */
 void nvb_plan_drop_own_names(struct nvb_plan_line *line);
+
+/*
+ * s->spec, built from the host, or what the last run built where that is still the same
+ * (plan/recall.c). Returns 0 or -1.
+ */
+int nvb_plan_build_spec(struct nvb_plan_state *s, const struct nvb_cdi_build_options *options,
+                        struct nvb_error **err);
 
 /*
  * Adds devices of other vendors, by their CDI names where the engine takes these, else what their
