@@ -65,6 +65,12 @@ const struct nvb_command nvb_commands[] = {
         .options = nvb_selftest_options,
     },
     {
+        .name = "generate",
+        .summary = "write the container down as a Quadlet, a service, a script",
+        .main = nvb_cmd_generate,
+        .commands = nvb_generate_commands,
+    },
+    {
         .name = "migrate",
         .summary = "rewrite scripts, units and Compose files from Docker to Podman",
         .main = nvb_cmd_migrate,

@@ -85,6 +85,7 @@ struct nvb_plan_specs NVB_VEC(struct nvb_plan_spec);
 
 struct nvb_plan {
     enum nvb_plan_verb verb;
+    bool kept; /* a file or a script is to be made of it, which is used later and without nvbind */
     const struct nvb_engine *engine; /* borrowed; the one that it was resolved for */
 
     struct nvb_plan_line early;    /* the user's options that go before the command word */

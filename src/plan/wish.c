@@ -195,7 +195,7 @@ int nvb_wish_read_capabilities(const struct nvb_plan_input *input, const struct 
 bool nvb_plan_outlives(const struct nvb_plan *plan)
 {
     const char *restart = nvb_plan_value(plan, "restart");
-    if (plan->verb == NVB_PLAN_CREATE || !nvb_plan_is_on(plan, "rm"))
+    if (plan->kept || plan->verb == NVB_PLAN_CREATE || !nvb_plan_is_on(plan, "rm"))
         return true;
     return restart && strcmp(restart, "no") != 0 && restart[0] != '\0';
 }

@@ -1,0 +1,47 @@
+#ifndef NVB_CLI_GENERATE_H
+#define NVB_CLI_GENERATE_H
+
+/* What the formats of "nvbind generate" share. */
+
+#include "cli/cli.h"
+#include "cli/planning.h"
+
+/* Options that several formats have, by their place in each one's table. */
+enum {
+    NVB_GENERATE_OUTPUT,
+    NVB_GENERATE_INSTALL,
+    NVB_GENERATE_UNIT,
+    NVB_GENERATE_SCOPE,
+    NVB_GENERATE_HELP,
+    NVB_GENERATE_PODMAN_VERSION, /* Quadlet's alone */
+};
+
+struct nvb_generate {
+    const struct nvb_cli *cli;
+    const struct nvb_cli_option *options;
+    struct nvb_cli_values values;
+    struct nvb_strv own, words; /* the format's options, and run's words */
+    struct nvb_cli_planning planning;
+    struct nvb_request request;
+    struct nvb_plan plan;
+    struct nvb_exec exec;
+    struct nvb_str text;
+    bool is_user;
+    char *unit;
+    char *description;
+};
+
+/*
+ * Reads run's words and resolves the plan. KEPT: what is written is used later, without nvbind.
+ * Prints what there is to say. Returns 0 or -1.
+ */
+int nvb_generate_plan(struct nvb_generate *g, bool kept, struct nvb_error **err);
+
+/* Writes g->text to --output with MODE (less the umask), or prints it. Returns 0 or -1. */
+int nvb_generate_put(const struct nvb_generate *g, mode_t mode, struct nvb_error **err);
+
+/* Each format's own: from the options and words read to the file written. Return 0 or -1. */
+int nvb_generate_quadlet(struct nvb_generate *g, struct nvb_error **err);
+int nvb_generate_systemd(struct nvb_generate *g, struct nvb_error **err);
+
+#endif
