@@ -144,32 +144,46 @@ static int read_version(const struct nvb_generate *g, unsigned *ret, struct nvb_
                           "nvbind generate systemd …, or --podman-version 5.4 for another machine");
 }
 
-/* CDI's names for the plan's GPUs: by UUID where the specification that is in force has those. */
-static void name_devices(const struct nvb_generate *g, struct nvb_strv *ret)
+/* The name under which a file that engines read has GPU: by UUID, else by index. NULL: none has it.
+ */
+static char *find_device(const struct nvb_cdi_registry *registry, const struct nvb_plan_gpu *gpu)
+{
+    _cleanup_free_ char *index = nvb_plan_gpu_name(gpu);
+    _cleanup_free_ char *by_uuid = gpu->uuid ? nvb_strdupf("nvidia.com/gpu=%s", gpu->uuid) : NULL;
+    _cleanup_free_ char *by_index = nvb_strdupf("nvidia.com/gpu=%s", index);
+    if (by_uuid && nvb_cdi_registry_has(registry, by_uuid))
+        return TAKE_PTR(by_uuid);
+    return nvb_cdi_registry_has(registry, by_index) ? TAKE_PTR(by_index) : NULL;
+}
+
+/*
+ * CDI's names for the plan's GPUs, out of the files that the unit's Podman will read, however the
+ * plan would bring them here and now. Returns 0, or 1 where there are none for all of them.
+ */
+static int name_devices(const struct nvb_generate *g, struct nvb_strv *ret)
 {
     _cleanup_cdi_registry_ struct nvb_cdi_registry registry = {0};
     _cleanup_root_ struct nvb_root root = NVB_ROOT_INIT;
     _cleanup_strv_ struct nvb_strv folders = {0};
+    if (g->plan.mode == NVB_PLAN_CDI && g->plan.gpus.count == 0) /* another vendor's, or afar */
+        nvb_vec_foreach (device, &g->plan.cdi_devices)
+            nvb_strv_add(ret, *device);
+    if (g->plan.gpus.count == 0 || g->plan.mode == NVB_PLAN_NOTHING)
+        return 0;
     nvb_strv_add(&folders, "/etc/cdi");
     nvb_strv_add(&folders, "/var/run/cdi");
     nvb_vec_foreach (folder, &g->plan.cdi_folders)
         nvb_strv_add(&folders, *folder);
-    const bool known = nvb_root_open("/", &root, NULL) == 0;
-    if (known)
-        nvb_cdi_registry_read(&root, &folders, NULL, &registry);
-    nvb_vec_foreach (device, &g->plan.cdi_devices) {
-        const char *found = NULL;
-        _cleanup_free_ char *name = NULL;
-        nvb_vec_foreach (gpu, &g->plan.gpus) {
-            _cleanup_free_ char *index = nvb_plan_gpu_name(gpu);
-            _cleanup_free_ char *by_index = nvb_strdupf("nvidia.com/gpu=%s", index);
-            if (strcmp(by_index, *device) == 0 && gpu->uuid)
-                name = nvb_strdupf("nvidia.com/gpu=%s", gpu->uuid);
-        }
-        if (name && known && nvb_cdi_registry_has(&registry, name))
-            found = name;
-        nvb_strv_add(ret, found ? found : *device);
+    if (nvb_root_open("/", &root, NULL) < 0)
+        return 1;
+    nvb_cdi_registry_read(&root, &folders, NULL, &registry);
+    nvb_vec_foreach (gpu, &g->plan.gpus) {
+        _cleanup_free_ char *name = find_device(&registry, gpu);
+        if (!name)
+            return 1;
+        nvb_strv_add(ret, name);
     }
+    return 0;
 }
 
 static int no_specification(struct nvb_generate *g, struct nvb_error **err)
@@ -195,9 +209,8 @@ int nvb_generate_quadlet(struct nvb_generate *g, struct nvb_error **err)
     if (read_scope(g, err) < 0 || nvb_generate_plan(g, true, err) < 0 || choose_name(g, err) < 0 ||
         read_version(g, &options.version, err) < 0)
         return -1;
-    if (g->plan.mode == NVB_PLAN_DIRECT)
+    if (name_devices(g, &devices) > 0)
         return no_specification(g, err);
-    name_devices(g, &devices);
     options.is_user = g->is_user;
     options.description = g->description;
     if (nvb_writer_quadlet(&g->plan, &options, &g->text, err) < 0)

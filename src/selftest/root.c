@@ -223,8 +223,8 @@ int nvb_selftest_root_remove(struct nvb_selftest_root *root)
 {
     if (!root->path)
         return 0;
-    int r = has_mounts(root->path) ? -EBUSY
-                                   : nftw(root->path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    int r =
+        has_mounts(root->path) ? -EBUSY : nftw(root->path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     free(root->path);
     root->path = NULL;
     return r == -1 ? -errno : r;

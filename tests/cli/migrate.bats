@@ -6,6 +6,7 @@ setup() {
     PATH=$NVBIND_BIN:$PATH
     cd "$BATS_TEST_TMPDIR" || return
     cp "$NVB_SOURCE"/tests/data/migrate/* .
+    mv run.txt run.sh # under that name it would be checked as a script of ours
 }
 
 # becomes FILE: what it would be, by patch(1), which is the judge of the diff as well.
