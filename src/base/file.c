@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -106,14 +108,14 @@ static int fail_write(struct nvb_error **err, int errnum, const char *path)
 }
 
 static int write_and_rename(int dir, const char *temporary, const char *path, const void *data,
-                            size_t len, mode_t mode, struct nvb_error **err)
+                            size_t len, mode_t mode, bool sync, struct nvb_error **err)
 {
     _cleanup_close_ int fd =
         openat(dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
     if (fd < 0)
         return fail_write(err, errno, path);
     int r = nvb_write_all(fd, data, len);
-    if (r == 0 && fsync(fd) < 0)
+    if (r == 0 && sync && fsync(fd) < 0)
         r = -errno;
     if (r == 0 && renameat(dir, temporary, dir, nvb_path_base(path)) < 0)
         r = -errno;
@@ -124,8 +126,8 @@ static int write_and_rename(int dir, const char *temporary, const char *path, co
     return 0;
 }
 
-int nvb_file_write(const char *path, const void *data, size_t len, mode_t mode,
-                   struct nvb_error **err)
+static int write_whole(const char *path, const void *data, size_t len, mode_t mode, bool sync,
+                       struct nvb_error **err)
 {
     _cleanup_free_ char *folder = nvb_path_dir(path);
     _cleanup_close_ int dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -136,7 +138,48 @@ int nvb_file_write(const char *path, const void *data, size_t len, mode_t mode,
     _cleanup_free_ char *temporary =
         nvb_strdupf(".%s.%ld.tmp", nvb_path_base(path), (long)getpid());
     (void)unlinkat(dir, temporary, 0);
-    return write_and_rename(dir, temporary, path, data, len, mode, err);
+    return write_and_rename(dir, temporary, path, data, len, mode, sync, err);
+}
+
+int nvb_file_write(const char *path, const void *data, size_t len, mode_t mode,
+                   struct nvb_error **err)
+{
+    return write_whole(path, data, len, mode, true, err);
+}
+
+/* Writes over the spare file and lets the two change places. Returns 0, or 1 where that cannot be:
+ * there is no spare, another process has it, the file system cannot. */
+static int swap_spare(int dir, const char *spare, const char *name, const void *data, size_t len)
+{
+    struct stat own, now;
+    _cleanup_close_ int fd = openat(dir, spare, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    /* One that another process has put in its place meanwhile is not the spare one any more. */
+    if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0 || fstat(fd, &own) < 0 ||
+        fstatat(dir, spare, &now, AT_SYMLINK_NOFOLLOW) < 0 || own.st_ino != now.st_ino ||
+        !S_ISREG(own.st_mode) || own.st_nlink != 1 || own.st_uid != geteuid())
+        return 1;
+    if (nvb_write_all(fd, data, len) < 0 || ftruncate(fd, (off_t)len) < 0)
+        return 1;
+    return renameat2(dir, spare, dir, name, RENAME_EXCHANGE) < 0 ? 1 : 0;
+}
+
+int nvb_file_write_light(const char *path, const void *data, size_t len, mode_t mode,
+                         struct nvb_error **err)
+{
+    const char *name = nvb_path_base(path);
+    _cleanup_free_ char *folder = nvb_path_dir(path);
+    _cleanup_free_ char *spare = nvb_strdupf(".%s.spare", name);
+    _cleanup_close_ int dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir >= 0 && swap_spare(dir, spare, name, data, len) == 0)
+        return 0;
+    if (write_whole(path, data, len, mode, false, err) < 0)
+        return -1;
+    /* For the next time. */
+    if (faccessat(dir, spare, F_OK, AT_SYMLINK_NOFOLLOW) < 0) {
+        _cleanup_close_ int fd =
+            openat(dir, spare, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+    }
+    return 0;
 }
 
 int nvb_file_make_folders(const char *path, mode_t mode, struct nvb_error **err)

@@ -28,6 +28,15 @@ int nvb_file_read_path(const char *path, size_t max, struct nvb_str *ret, struct
 int nvb_file_write(const char *path, const void *data, size_t len, mode_t mode,
                    struct nvb_error **err);
 
+/*
+ * The same in microseconds: nothing waits for a disk, and from the second time on no file is made
+ * or removed either: a spare one (".NAME.spare", with MODE too) is written over and changes places
+ * with it. A reader finds a whole file; after a crash of the machine it may be an old or no whole
+ * one. For what may be lost, in a folder that is the caller's alone.
+ */
+int nvb_file_write_light(const char *path, const void *data, size_t len, mode_t mode,
+                         struct nvb_error **err);
+
 /* Makes the folder PATH and those above it, the new ones with MODE. It is well if it is there. */
 int nvb_file_make_folders(const char *path, mode_t mode, struct nvb_error **err);
 

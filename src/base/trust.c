@@ -152,6 +152,21 @@ int nvb_trust_check_fd(int fd, const char *name, uid_t owner, struct nvb_error *
     return check_stat(&st, name, owner, false, err);
 }
 
+bool nvb_trust_is_own_place(const char *folder)
+{
+    _cleanup_free_ char *place = nvb_strdup(folder);
+    struct stat st;
+    while (stat(place, &st) < 0) {
+        if (errno != ENOENT || strcmp(place, "/") == 0)
+            return false;
+        char *above = nvb_path_dir(place);
+        free(place);
+        place = above;
+    }
+    return S_ISDIR(st.st_mode) && st.st_uid == geteuid() &&
+           nvb_trust_check_path(place, geteuid(), NULL) == 0;
+}
+
 static bool is_private_folder(const char *path, uid_t owner, mode_t denied)
 {
     struct stat st;

@@ -28,6 +28,10 @@ int nvb_trust_check_path(const char *path, uid_t owner, struct nvb_error **err);
 /* The same for an open file's own owner and mode, without the folders above it. */
 int nvb_trust_check_fd(int fd, const char *name, uid_t owner, struct nvb_error **err);
 
+/* Whether what the process writes in FOLDER, or in the nearest folder above it that is there, is
+ * its user's alone: root writes nothing into a user's folder. */
+bool nvb_trust_is_own_place(const char *folder);
+
 /* Whether GROUP is USER's alone: not root's, his primary group, of his name, without other members.
  */
 bool nvb_trust_is_own_group(const struct passwd *user, const struct group *group);

@@ -37,7 +37,7 @@ static void add_node(const struct nvb_cdi_builder *builder, const struct nvb_nod
         return;
     }
     _cleanup_free_ char *outside = nvb_root_outside(root, node->path);
-    if (node->is_device)
+    if (node->is_device && !builder->options->mount_nodes)
         nvb_cdi_edits_add_node(edits, node->path)->host_path = TAKE_PTR(outside);
     else
         nvb_cdi_edits_add_mount(edits, outside, node->path, options);

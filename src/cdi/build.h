@@ -37,7 +37,9 @@ struct nvb_cdi_build_options {
     bool partial;                          /* an incomplete host is a warning, not an error */
     bool kept; /* the result outlives this moment: the folder of MPS is left out, with a note, where
                   somebody else could put a link to another folder there once it is gone */
-    bool dri;  /* card and render nodes, whatever the capabilities */
+    bool mount_nodes; /* a node that lies below another root goes in as a mount: engines without
+                         root cannot make it by CDI under a path that it does not have */
+    bool dri;         /* card and render nodes, whatever the capabilities */
     const struct nvb_gpus *gpus;   /* HOST's, where the caller has them; NULL: found here */
     const struct nvb_strv *needed; /* PCI addresses, and of MIG devices nvb_cdi_mig_key(): all
                                       others may lack their nodes, and no hint speaks of this

@@ -7,6 +7,7 @@
 #include "cli/cli.h"
 #include "cli/help.h"
 #include "cli/planning.h"
+#include "writer/record.h"
 #include "writer/writer.h"
 
 extern char **environ;
@@ -100,7 +101,9 @@ int nvb_cmd_run(struct nvb_cli *cli, int argc, char **argv)
         return nvb_cli_fail(cli, err, NVB_EXIT_ENGINE);
     if (request.dry_run != NVB_DRY_RUN_OFF)
         return print_plan(cli, &request, &plan, &exec, &err);
-    if (nvb_plan_write_spec(&plan, &err) == 0 && nvb_plan_write_cookie(&plan, &err) == 0)
+    if (nvb_plan_write_spec(&plan, &err) == 0 && nvb_plan_write_cookie(&plan, &err) == 0) {
+        nvb_record_write(&plan, &exec, argv, &s.user);
         (void)nvb_exec_run(&exec, environ, &err);
+    }
     return nvb_cli_fail(cli, err, NVB_EXIT_ENGINE);
 }

@@ -11,6 +11,7 @@
 #include "plan/profile.h"
 #include "plan/resolve.h"
 #include "plan/service.h"
+#include "plan/unit.h"
 
 extern char **environ;
 
@@ -131,6 +132,7 @@ int nvb_cli_plan(struct nvb_cli_planning *s, struct nvb_request *request, struct
     plan->defaults = TAKE_STRUCT(defaults.line);
     plan->cookie = TAKE_STRUCT(defaults.cookie);
     plan->said = TAKE_STRUCT(defaults.said);
+    nvb_plan_fit_unit(plan, &s->engine, environ, getpid(), &s->notes);
     if (nvb_plan_resolve(&input, plan, &s->notes, err) < 0)
         return -1;
     return nvb_exec_build(plan, exec, err);

@@ -65,28 +65,12 @@ int nvb_engine_cache_read(const char *folder, const char *program, const char *q
     return 0;
 }
 
-/* Whether what is written in FOLDER, or in the nearest folder above it that is there, is ours. */
-static bool is_own_place(const char *folder)
-{
-    _cleanup_free_ char *place = nvb_strdup(folder);
-    struct stat st;
-    while (stat(place, &st) < 0) {
-        if (errno != ENOENT || strcmp(place, "/") == 0)
-            return false;
-        char *above = nvb_path_dir(place);
-        free(place);
-        place = above;
-    }
-    return S_ISDIR(st.st_mode) && st.st_uid == geteuid() &&
-           nvb_trust_check_path(place, geteuid(), NULL) == 0;
-}
-
 void nvb_engine_cache_write(const char *folder, const char *program, const char *question,
                             const char *more, const char *answer)
 {
     _cleanup_str_ struct nvb_str text = NVB_STR_INIT;
-    if (!folder || nvb_engine_cache_identify(program, &text) < 0 || !is_own_place(folder) ||
-        nvb_file_make_folders(folder, 0700, NULL) < 0)
+    if (!folder || nvb_engine_cache_identify(program, &text) < 0 ||
+        !nvb_trust_is_own_place(folder) || nvb_file_make_folders(folder, 0700, NULL) < 0)
         return;
     nvb_str_add(&text, more);
     nvb_str_add(&text, answer);

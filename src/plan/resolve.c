@@ -305,6 +305,7 @@ static int build_spec(struct nvb_plan_state *s, const char *hook, struct nvb_err
         .extra = &s->libraries,
         .mps_folder = nvb_environment_get(s->input->environment, "CUDA_MPS_PIPE_DIRECTORY"),
         .dri = s->dri,
+        .mount_nodes = s->input->request->cdi == NVB_CDI_INSIST && s->input->user->uid != 0,
     };
     /* A container that was given one of eight GPUs sees all in /proc and one node in /dev. */
     nvb_vec_foreach (gpu, &s->plan->gpus)

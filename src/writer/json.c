@@ -88,36 +88,41 @@ static void put_edits(struct nvb_doc *doc, const struct nvb_cdi_edits *edits)
     }
 }
 
-int nvb_writer_json(const struct nvb_plan *plan, const struct nvb_exec *exec, struct nvb_str *ret,
-                    struct nvb_error **err)
+void nvb_writer_doc(const struct nvb_plan *plan, const struct nvb_exec *exec, struct nvb_doc *ret)
 {
-    _cleanup_doc_ struct nvb_doc doc = {0};
     struct nvb_doc *part;
-    nvb_doc_put_text(&doc, "verb", nvb_plan_verb_name(plan->verb));
-    part = nvb_doc_put(&doc, "engine");
+    nvb_doc_put_text(ret, "verb", nvb_plan_verb_name(plan->verb));
+    part = nvb_doc_put(ret, "engine");
     nvb_doc_put_text(part, "name", nvb_engine_name(plan->engine->kind));
     nvb_doc_put_text(part, "path", plan->engine->path);
     nvb_doc_put_text(part, "version", plan->engine->version_text);
-    nvb_doc_put_text(&doc, "mode", mode_name(plan->mode));
-    nvb_doc_put_text(&doc, "image", plan->image);
-    nvb_doc_put_strv(&doc, "command", &plan->command);
-    put_gpus(nvb_doc_put(&doc, "gpus"), plan);
-    put_edits(nvb_doc_put(&doc, "edits"), &plan->edits);
-    part = nvb_doc_put(&doc, "cdi");
+    nvb_doc_put_text(ret, "mode", mode_name(plan->mode));
+    nvb_doc_put_text(ret, "image", plan->image);
+    nvb_doc_put_strv(ret, "command", &plan->command);
+    put_gpus(nvb_doc_put(ret, "gpus"), plan);
+    put_edits(nvb_doc_put(ret, "edits"), &plan->edits);
+    part = nvb_doc_put(ret, "cdi");
     nvb_doc_put_strv(part, "devices", &plan->cdi_devices);
     nvb_doc_put_strv(part, "folders", &plan->cdi_folders);
     nvb_doc_put_text(part, "file", plan->mode == NVB_PLAN_CDI ? plan->spec.path : NULL);
-    part = nvb_doc_put(&doc, "hook");
+    part = nvb_doc_put(ret, "hook");
     nvb_doc_put_strv(part, "folders", &plan->hook_folders);
     nvb_doc_put_text(part, "annotation", plan->hook_mark);
     nvb_doc_put_text(part, "file", plan->mode == NVB_PLAN_DIRECT ? plan->spec.path : NULL);
-    part = nvb_doc_put(&doc, "options");
+    part = nvb_doc_put(ret, "options");
     nvb_doc_set_list(part);
     put_options(part, &plan->early, "user");
     put_options(part, &plan->defaults, "default");
     put_options(part, &plan->user, "user");
-    nvb_doc_put_strv(&doc, "hidden_environment", &exec->hidden);
-    nvb_doc_put_strv(&doc, "added_environment", &exec->added);
-    nvb_doc_put_strv(&doc, "argv", &exec->argv);
+    nvb_doc_put_strv(ret, "hidden_environment", &exec->hidden);
+    nvb_doc_put_strv(ret, "added_environment", &exec->added);
+    nvb_doc_put_strv(ret, "argv", &exec->argv);
+}
+
+int nvb_writer_json(const struct nvb_plan *plan, const struct nvb_exec *exec, struct nvb_str *ret,
+                    struct nvb_error **err)
+{
+    _cleanup_doc_ struct nvb_doc doc = {0};
+    nvb_writer_doc(plan, exec, &doc);
     return nvb_json_write(&doc, NVB_JSON_INDENTED, ret, err);
 }

@@ -3,6 +3,7 @@
 
 /* A plan as text. A writer reads the same plan as the engine that would run it. */
 
+#include "data/doc.h"
 #include "engine/exec.h"
 #include "plan/plan.h"
 
@@ -15,5 +16,8 @@ void nvb_writer_shell(const struct nvb_exec *exec, struct nvb_str *ret);
  */
 int nvb_writer_json(const struct nvb_plan *plan, const struct nvb_exec *exec, struct nvb_str *ret,
                     struct nvb_error **err);
+
+/* The same object, in the place of *ret. */
+void nvb_writer_doc(const struct nvb_plan *plan, const struct nvb_exec *exec, struct nvb_doc *ret);
 
 #endif
