@@ -1,5 +1,5 @@
 # The hook in OCI bundles made by hand, with no engine between: crun and runc by themselves, as root
-# and crun as an ordinary user too, from the specification that nvbind writes.
+# and as an ordinary user, from the specification that nvbind writes.
 
 # engines: host podman54
 
@@ -16,12 +16,15 @@ setup_file() {
     SPEC=$NVBIND_T_DIR/tmp/spec.json
     "$NVBIND_BIN/nvbind" --host-root "$NVBIND_T_DIR/tmp/host" --driver-root \
         "$(part_path driver-550-full)" cdi generate --format json --output "$SPEC"
-    export SPEC
+    TREE=$(part_path driver-550-full)
+    export SPEC TREE
 }
+
+id_of() { [ "$1" = rootless ] && echo "$NVBIND_T_UID" || echo 0; }
 
 # bundle IDENTITY RUNTIME: makes one with a root of its own, and prints where.
 bundle() {
-    local identity=$1 runtime=$2 dir rootless=()
+    local identity=$1 runtime=$2 dir nodes rootless=()
     dir=$(shared_folder)/bundle
     mkdir "$dir" "$dir/rootfs"
     tar -xf "$(part_path debian-trixie)" -C "$dir/rootfs" --exclude='./dev/*'
@@ -30,12 +33,19 @@ bundle() {
         chown -R "$NVBIND_T_UID:$NVBIND_T_UID" "$dir"
     }
     (cd "$dir" && "$runtime" spec "${rootless[@]}")
-    # Only files: nodes are the engine's, and the simulated host's are no devices.
-    jq --slurpfile spec "$SPEC" --arg dlopen "$HOOK_TOOLS/dlopen_all" '
+    # Files from the specification; nodes from the driver's tree, bound, as no user makes any. "spec"
+    # was called by root, whose number it wrote down as the caller's.
+    nodes=$([ ! -c "$TREE/dev/nvidiactl" ] || printf '%s\n' "$TREE"/dev/nvidia{ctl,0} | jq -R . | jq -s .)
+    jq --slurpfile spec "$SPEC" --argjson nodes "${nodes:-[]}" --argjson uid "$(id_of "$identity")" \
+        --arg dlopen "$HOOK_TOOLS/dlopen_all" '
         .process.terminal = false | del(.process.rlimits) | .root.readonly = false |
         .linux.resources = {devices: [{allow: true, access: "rwm"}]} | del(.linux.cgroupsPath) |
         .hooks.createContainer = [$spec[0].containerEdits.hooks[] | {path, args, env}] |
-        .mounts += [$spec[0].containerEdits.mounts[], {containerPath: "/usr/bin/dlopen_all",
+        (.linux.uidMappings, .linux.gidMappings | arrays)[0].hostID = $uid |
+        .mounts += [$nodes[] | {destination: ("/dev/" + (split("/") | last)), source: .,
+            type: "bind", options: ["bind", "rw"]}] |
+        .mounts += [($spec[0].containerEdits.mounts[] |
+            select(.containerPath | startswith("/dev/") | not)), {containerPath: "/usr/bin/dlopen_all",
             hostPath: $dlopen, options: ["ro"]} | {destination: .containerPath, source: .hostPath,
             type: "bind", options: (.options + ["bind"] | unique)}]' "$dir/config.json" >"$dir/new.json"
     mv "$dir/new.json" "$dir/config.json"
@@ -64,7 +74,7 @@ works() {
     need_runtime "$runtime"
     dir=$(bundle "$identity" "$runtime")
     in_bundle "$identity" "$runtime" "$dir" nvidia-smi
-    [ "$status" -eq 17 ] # its library is loaded and has no node; without the library: 12
+    [ "$status" -eq "$(smi_status "$TREE")" ] # its library is loaded; without it: 12
     in_bundle "$identity" "$runtime" "$dir" dlopen_all libcuda.so.1 libnvidia-ml.so.1 libcuda.so \
         libnvidia-ptxjitcompiler.so.1 libc.so.6
     [ "$status" -eq 0 ]
@@ -84,4 +94,5 @@ bats_require_minimum_version 1.5.0
 
 @test "a bundle: root, runc" { works rootful runc; }
 @test "a bundle: root, crun" { works rootful crun; }
+@test "a bundle: an ordinary user, runc" { works rootless runc; }
 @test "a bundle: an ordinary user, crun" { works rootless crun; }

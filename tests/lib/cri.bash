@@ -20,6 +20,7 @@ varint() {
 }
 
 to_hex() { od -An -v -tx1 | tr -d ' \n'; }
+# shellcheck disable=SC2001 # a pattern of two characters, which a substitution of bash has not
 from_hex() { printf '%b' "$(sed 's/../\\x&/g' <<<"$1")"; }
 
 field_number() { varint $(($1 << 3)); varint "$2"; }
