@@ -20,6 +20,7 @@ enum {
     OPT_APPLY,
     OPT_YES,
     OPT_LAST,
+    OPT_UNIT,
     OPT_LIST,
     OPT_HELP,
 };
@@ -30,6 +31,7 @@ const struct nvb_cli_option nvb_doctor_options[] = {
     [OPT_APPLY] = {"apply", 0, NULL, "with --fix: carry them out, asking before what needs root"},
     [OPT_YES] = {"yes", 0, NULL, "with --apply: ask nothing"},
     [OPT_LAST] = {"last", 0, NULL, "why the last run failed; its messages on standard input"},
+    [OPT_UNIT] = {"unit", 0, "FILE", "explain and correct a systemd unit or a Quadlet file"},
     [OPT_LIST] = {"list", 0, NULL, "the checks and what each looks at"},
     [OPT_HELP] = {"help", 'h', NULL, "show this help"},
     {0},
@@ -250,5 +252,7 @@ int nvb_cmd_doctor(struct nvb_cli *cli, int argc, char **argv)
         return nvb_cli_fail(cli, err, NVB_EXIT_USAGE);
     if (has(&c, OPT_LIST))
         return list_checks(cli);
+    if (has(&c, OPT_UNIT))
+        return nvb_doctor_unit(cli, nvb_cli_value(&c.values, OPT_UNIT));
     return doctor(&c, &err);
 }

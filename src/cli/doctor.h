@@ -19,4 +19,8 @@ int nvb_doctor_apply(const struct nvb_cli *cli, const struct nvb_report *report,
  */
 bool nvb_doctor_explain(const char *message, struct nvb_strv *names, struct nvb_str *ret);
 
+/* Prints the corrected form of the unit FILE, and on standard error what was wrong. Returns the
+ * exit status: 1 where something had to be changed. */
+int nvb_doctor_unit(const struct nvb_cli *cli, const char *file);
+
 #endif

@@ -31,7 +31,7 @@ static enum reach reach_of(const struct nvb_caller *caller, const struct nvb_nod
         return (mode & 060) == 060 ? REACH_OWN : REACH_NONE;
     for (size_t i = 0; i < caller->group_count; i++)
         if (caller->groups[i] == node->gid)
-            return (mode & 060) == 060 ? REACH_GROUP : REACH_NONE;
+            return (mode & 060) != 060 ? REACH_NONE : (mode & 06) == 06 ? REACH_OWN : REACH_GROUP;
     return (mode & 06) == 06 ? REACH_OWN : REACH_NONE;
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "doctor/check.h"
+#include "host/driver_table.h"
 
 #define NVIDIA 0x10de
 #define AMD    0x1002
@@ -131,14 +132,36 @@ static const struct nvb_driver_file *find_library(const struct nvb_driver *drive
     return NULL;
 }
 
+/*
+ * The version of the libcuda that programs find, whatever module is loaded: discovery looks for the
+ * module's. Owned, or NULL.
+ */
+static char *cuda_version(struct nvb_doctor *d)
+{
+    for (size_t i = 0; i < nvb_library_folder_count; i++) {
+        _cleanup_free_ char *path = nvb_strdupf("%s/libcuda.so.1", nvb_library_folders[i].path);
+        _cleanup_free_ char *real = NULL;
+        if (nvb_library_folders[i].is_32bit ||
+            nvb_root_resolve(&d->host.driver, path, -1, &real) < 0)
+            continue;
+        const char *at = strstr(nvb_path_base(real), ".so.");
+        if (at && strcmp(at, ".so.1") != 0)
+            return nvb_strdup(at + strlen(".so."));
+    }
+    return NULL;
+}
+
 static void check_libraries(struct nvb_doctor *d, struct nvb_finding *f)
 {
     const struct nvb_driver *driver = nvb_doctor_driver(d);
     const bool cuda = find_library(driver, "libcuda.so.1") != NULL;
     const bool ml = find_library(driver, "libnvidia-ml.so.1") != NULL;
+    _cleanup_free_ char *other = cuda ? NULL : cuda_version(d);
     if (d->driver_trouble) {
         nvb_finding_fail(f, "%s", d->driver_trouble);
         nvb_fix_install(f, d, NVB_PACKAGE_DRIVER, "the NVIDIA driver");
+    } else if (other && nvb_doctor_module(d)) {
+        nvb_finding_ok(f, "libcuda.so.1 of %s, which is not the module's version", other);
     } else if (!cuda && !ml && !nvb_doctor_module(d)) {
         nvb_finding_fail(f, "the NVIDIA driver is not installed: neither its libraries nor its "
                             "kernel module are there");
@@ -191,16 +214,13 @@ static void check_secure_boot(struct nvb_doctor *d, struct nvb_finding *f)
 
 static void check_version(struct nvb_doctor *d, struct nvb_finding *f)
 {
-    const struct nvb_driver *driver = nvb_doctor_driver(d);
-    const struct nvb_driver_file *cuda = find_library(driver, "libcuda.so.1");
+    _cleanup_free_ char *library = cuda_version(d);
     const char *module = nvb_doctor_module(d);
-    const char *at = cuda ? strstr(cuda->path, ".so.") : NULL;
-    if (!module || !at) {
+    if (!module || !library) {
         nvb_finding_skip(f, "there are no two versions to compare");
         return;
     }
-    const char *library = at + strlen(".so.");
-    if (strcmp(library, "1") == 0 || strcmp(library, module) == 0) {
+    if (strcmp(library, module) == 0) {
         nvb_finding_ok(f, "module and libraries are %s", module);
         return;
     }

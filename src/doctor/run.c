@@ -6,10 +6,10 @@
 #include "doctor/context.h"
 
 static const struct nvb_check *const tables[] = {
-    nvb_checks_engine,     nvb_checks_driver,   nvb_checks_service, nvb_checks_nodes,
-    nvb_checks_access,     nvb_checks_rootless, nvb_checks_machine, nvb_checks_security,
-    nvb_checks_cdi,        nvb_checks_docker,   nvb_checks_display, nvb_checks_storage,
-    nvb_checks_registries, nvb_checks_network,
+    nvb_checks_engine,     nvb_checks_driver,   nvb_checks_service,  nvb_checks_nodes,
+    nvb_checks_access,     nvb_checks_rootless, nvb_checks_machine,  nvb_checks_security,
+    nvb_checks_cdi,        nvb_checks_docker,   nvb_checks_display,  nvb_checks_storage,
+    nvb_checks_registries, nvb_checks_network,  nvb_checks_services,
 };
 
 static const struct nvb_check *get(size_t index)

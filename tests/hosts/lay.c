@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -18,6 +19,7 @@ struct lay {
     unsigned line;
     size_t count;
     char *words[WORDS_MAX];
+    const char *rest;      /* what stands behind the second word, as it is */
     struct nvb_strv cache; /* key, path, class; three items an entry */
     struct nvb_error **err;
 };
@@ -150,6 +152,57 @@ static int lay_cut(struct lay *lay)
     return put(lay, lay->words[1], elf.data, (size_t)size, 0644);
 }
 
+/* What an earlier line, or a simulation, has laid there goes. */
+static int clear(struct lay *lay, const char *path)
+{
+    _cleanup_free_ char *full = nvb_strdupf("%s%s", lay->tree, path);
+    return remove(full) < 0 && errno != ENOENT && errno != ENOTDIR ? fail(lay, errno, full) : 0;
+}
+
+/* "\\n" is a line's end and "\\t" a tab. */
+static int lay_write(struct lay *lay)
+{
+    _cleanup_str_ struct nvb_str text = NVB_STR_INIT;
+    for (const char *p = lay->rest; *p; p++) {
+        if (p[0] == '\\' && (p[1] == 'n' || p[1] == 't'))
+            nvb_str_addc(&text, *++p == 'n' ? '\n' : '\t');
+        else
+            nvb_str_addc(&text, *p);
+    }
+    if (clear(lay, lay->words[1]) < 0)
+        return -1;
+    return put(lay, lay->words[1], text.data, text.len, 0644);
+}
+
+static int lay_mode(struct lay *lay)
+{
+    unsigned mode = 0;
+    for (const char *p = lay->words[2]; *p >= '0' && *p <= '7'; p++)
+        mode = mode * 8 + (unsigned)(*p - '0');
+    _cleanup_free_ char *full = nvb_strdupf("%s%s", lay->tree, lay->words[1]);
+    return chmod(full, mode) < 0 ? fail(lay, errno, full) : 0;
+}
+
+/* For root alone: a character device that is really one. */
+static int lay_device(struct lay *lay)
+{
+    uint64_t numbers[2];
+    for (size_t i = 0; i < 2; i++)
+        if (nvb_parse_u64(lay->words[2 + i], strlen(lay->words[2 + i]), 10, &numbers[i]) < 0)
+            return fail(lay, 0, "major and minor are numbers");
+    _cleanup_free_ char *full = inside(lay, lay->words[1]);
+    if (!full || clear(lay, lay->words[1]) < 0)
+        return -1;
+    if (mknod(full, S_IFCHR | 0600, makedev((unsigned)numbers[0], (unsigned)numbers[1])) < 0)
+        return fail(lay, errno, full);
+    return chmod(full, 0666) < 0 ? fail(lay, errno, full) : 0;
+}
+
+static int lay_remove(struct lay *lay)
+{
+    return clear(lay, lay->words[1]);
+}
+
 static int lay_fifo(struct lay *lay)
 {
     _cleanup_free_ char *full = inside(lay, lay->words[1]);
@@ -186,6 +239,7 @@ static const struct {
     {"empty", 2, lay_empty},     {"data", 3, lay_data},       {"node", 2, lay_node},
     {"program", 2, lay_program}, {"library", 4, lay_library}, {"cut", 5, lay_cut},
     {"fifo", 2, lay_fifo},       {"socket", 2, lay_socket},   {"cache", 4, lay_cache},
+    {"mode", 3, lay_mode},       {"device", 4, lay_device},   {"remove", 2, lay_remove},
 };
 
 /* ---- the whole --------------------------------------------------------------------------------
@@ -197,6 +251,11 @@ static int lay_line(struct lay *lay, char *text)
         return 0;
     char *rest = NULL;
     lay->count = 0;
+    if (strncmp(text, "write ", 6) == 0) {
+        lay->words[1] = strtok_r(text + 6, " ", &rest);
+        lay->rest = rest ? rest : "";
+        return lay->words[1] ? lay_write(lay) : fail(lay, 0, "a path is missing");
+    }
     for (char *word = strtok_r(text, " \t", &rest); word; word = strtok_r(NULL, " \t", &rest)) {
         if (lay->count == WORDS_MAX)
             return fail(lay, 0, "too many words");

@@ -19,6 +19,10 @@
  *     fifo    PATH
  *     socket  PATH
  *     cache   KEY PATH CLASS       an entry of /etc/ld.so.cache
+ *     write   PATH TEXT            a file of this text (\n, \t); it replaces what is there
+ *     mode    PATH OCTAL           the mode of what was laid
+ *     device  PATH MAJOR MINOR     a real character device: for root alone
+ *     remove  PATH                 a file, link or empty folder goes
  *
  * and empty lines and those that begin with "#". Folders above a path are made. TREE must be an
  * empty folder. Returns 0 or -1.
