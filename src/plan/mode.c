@@ -100,6 +100,18 @@ static bool is_in_system(const struct nvb_plan_state *s)
     return s->plan->gpus.count > 0;
 }
 
+/* Returns -1 with an error where the specification that has them is out of date, else 0. */
+static int fail_stale(const struct nvb_plan_state *s, struct nvb_error **err)
+{
+    _cleanup_free_ char *stale = NULL;
+    if (!s->input->host->host_root)
+        (void)nvb_system_spec_find(s->input, "all", &stale);
+    if (!stale)
+        return 0;
+    (void)nvb_error_make(err, NVB_ERROR_ENGINE, 0, "--cdi: the specification %s", stale);
+    return nvb_error_hint(err, "sudo nvbind cdi refresh, or leave '--cdi' out");
+}
+
 static int insist_on_cdi(struct nvb_plan_state *s, struct nvb_error **err)
 {
     const struct nvb_engine *engine = s->input->engine;
@@ -108,6 +120,8 @@ static int insist_on_cdi(struct nvb_plan_state *s, struct nvb_error **err)
         name_devices(s);
         return 0;
     }
+    if (fail_stale(s, err) < 0)
+        return -1;
     if (engine->kind == NVB_ENGINE_DOCKER)
         (void)nvb_error_make(err, NVB_ERROR_ENGINE, 0,
                              "--cdi: Docker takes CDI specifications from its own folders only, "
@@ -121,7 +135,7 @@ static int insist_on_cdi(struct nvb_plan_state *s, struct nvb_error **err)
         (void)nvb_error_make(err, NVB_ERROR_ENGINE, 0,
                              "--cdi: there is no private folder for the specification: "
                              "XDG_RUNTIME_DIR is not set, or not the caller's alone");
-    return nvb_error_hint(err, "sudo nvbind cdi generate --output /etc/cdi/nvidia.yaml, or leave "
+    return nvb_error_hint(err, "sudo nvbind cdi refresh, or leave "
                                "'--cdi' out");
 }
 

@@ -100,8 +100,12 @@ void nvb_plan_keep_cookie(struct nvb_plan *plan, const struct nvb_user *user);
 /* Whether the container must start again without nvbind. */
 bool nvb_plan_outlives(const struct nvb_plan *plan);
 
-/* Whether a file in the folders that the input's engine reads by itself has the device NAME of our
- * kind. */
+/*
+ * Whether a file in the folders that this engine reads by itself gives the device NAME of our kind,
+ * as the engine sees it (cdi/registry.h), and all that it brings is there. Where something is not,
+ * as after a driver upgrade, *ret_stale (unless RET_STALE is NULL) says what; owned.
+ */
+bool nvb_system_spec_find(const struct nvb_plan_input *input, const char *name, char **ret_stale);
 bool nvb_system_spec_has(const struct nvb_plan_input *input, const char *name);
 
 /* The folders that the input's engine reads by itself, as far as they are there. */

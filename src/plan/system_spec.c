@@ -1,16 +1,12 @@
 /* The CDI specifications that the administrator, or another tool, has put where engines look. */
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/file.h"
-#include "cdi/codec.h"
+#include "cdi/registry.h"
 #include "plan/resolve.h"
 
-#define KIND     "nvidia.com/gpu"
-#define MAX_SPEC (16u * 1024 * 1024)
+#define KIND "nvidia.com/gpu"
 
 void nvb_system_spec_folders(const struct nvb_plan_input *input, struct nvb_strv *ret)
 {
@@ -32,40 +28,60 @@ void nvb_system_spec_folders(const struct nvb_plan_input *input, struct nvb_strv
         nvb_strv_add(ret, "/var/run/cdi");
 }
 
-/* Consumers drop a file that they cannot read whole; so does this. */
-static bool file_has(const char *path, const char *name)
+/* The first path of the host's that EDITS bring and that is not there, borrowed, or NULL. */
+static const char *find_gone(const struct nvb_cdi_edits *edits)
 {
-    _cleanup_str_ struct nvb_str text = NVB_STR_INIT;
-    _cleanup_cdi_spec_ struct nvb_cdi_spec spec = {0};
-    enum nvb_cdi_format format = nvb_has_suffix(path, ".json") ? NVB_CDI_JSON : NVB_CDI_YAML;
-    return nvb_file_read_path(path, MAX_SPEC, &text, NULL) == 0 &&
-           nvb_cdi_read(text.data, text.len, format, path, &spec, NULL) == 0 &&
-           strcmp(spec.kind, KIND) == 0 && nvb_cdi_spec_find_device(&spec, name) != NULL;
+    nvb_vec_foreach (node, &edits->nodes) {
+        const char *path = node->host_path ? node->host_path : node->path;
+        if (access(path, F_OK) < 0)
+            return path;
+    }
+    nvb_vec_foreach (mount, &edits->mounts)
+        if ((!mount->type || strcmp(mount->type, "bind") == 0) &&
+            access(mount->host_path, F_OK) < 0)
+            return mount->host_path;
+    return NULL;
 }
 
-static bool folder_has(const char *folder, const char *name)
+/* A driver that was upgraded took the files of the old one away, and no container starts with a
+ * mount of what is gone. */
+static char *describe_stale(const struct nvb_root *root, const char *path, const char *name)
 {
-    DIR *dir = opendir(folder);
-    const struct dirent *entry;
-    bool found = false;
-    if (!dir)
+    _cleanup_cdi_spec_ struct nvb_cdi_spec spec = {0};
+    if (nvb_cdi_read_file(root, path, &spec, NULL) != 0)
+        return nvb_strdupf("'%s' cannot be read", path);
+    const struct nvb_cdi_device *device = nvb_cdi_spec_find_device(&spec, name);
+    const char *gone = device ? find_gone(&device->edits) : NULL;
+    if (!gone)
+        gone = find_gone(&spec.edits);
+    return gone ? nvb_strdupf("'%s' is out of date: '%s' is not there", path, gone) : NULL;
+}
+
+bool nvb_system_spec_find(const struct nvb_plan_input *input, const char *name, char **ret_stale)
+{
+    _cleanup_root_ struct nvb_root root = NVB_ROOT_INIT;
+    _cleanup_strv_ struct nvb_strv folders = {0};
+    _cleanup_cdi_consumers_ struct nvb_cdi_consumers consumers = {0};
+    _cleanup_cdi_registry_ struct nvb_cdi_registry registry = {0};
+    _cleanup_free_ char *full = nvb_strdupf(KIND "=%s", name);
+    _cleanup_free_ char *stale = NULL;
+    nvb_system_spec_folders(input, &folders);
+    if (folders.count == 0 || nvb_root_open("/", &root, NULL) < 0)
         return false;
-    while (!found && (entry = readdir(dir))) {
-        if (!nvb_has_suffix(entry->d_name, ".json") && !nvb_has_suffix(entry->d_name, ".yaml"))
-            continue;
-        _cleanup_free_ char *path = nvb_strdupf("%s/%s", folder, entry->d_name);
-        found = file_has(path, name);
-    }
-    (void)closedir(dir);
-    return found;
+    nvb_cdi_consumers_add(&consumers, input->engine);
+    nvb_cdi_registry_read(&root, &folders, consumers.count ? &consumers.items[0] : NULL, &registry);
+    const struct nvb_cdi_entry *entry = nvb_cdi_registry_find(&registry, full);
+    if (!entry || entry->state != NVB_CDI_IN_FORCE)
+        return false;
+    stale = describe_stale(&root, registry.files.items[entry->file].path, name);
+    if (!stale)
+        return true;
+    if (ret_stale)
+        *ret_stale = TAKE_PTR(stale);
+    return false;
 }
 
 bool nvb_system_spec_has(const struct nvb_plan_input *input, const char *name)
 {
-    _cleanup_strv_ struct nvb_strv folders = {0};
-    nvb_system_spec_folders(input, &folders);
-    for (size_t i = 0; i < folders.count; i++)
-        if (folder_has(folders.items[i], name))
-            return true;
-    return false;
+    return nvb_system_spec_find(input, name, NULL);
 }

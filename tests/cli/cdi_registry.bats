@@ -260,3 +260,25 @@ late.json: docker 20.10 knows no CDI" ]
     refuses 2 "podman 4.3 takes CDI up to 0.5.0, not 0.8.0" "auto" --host-root "$BATS_FILE_TMPDIR/host" \
         cdi generate --for podman@4.3 --cdi-version 0.8
 }
+
+# Faults of the incumbent's that are not ours.
+@test "'-' is standard output and no file; a hook that there is not is an error; nothing else is started" {
+    host=$BATS_FILE_TMPDIR/host
+    nvbind --host-root "$host" cdi generate --output=- >out.yaml
+    nvbind --host-root "$host" cdi generate --output - >out2.yaml
+    cmp out.yaml out2.yaml
+    [ ! -e - ]
+    [ -s out.yaml ]
+    refuses 2 "no part called 'creat-symlinks'" links --host-root "$host" cdi generate --disable-hook creat-symlinks
+    # A healthy host has nothing to warn of.
+    run -0 --separate-stderr nvbind --host-root "$host" cdi generate
+    [ -z "$stderr" ]
+    # NVML is a library of the driver's: opened for its name, never loaded, and no process does so.
+    command -v strace >/dev/null && strace -o /dev/null true 2>/dev/null || skip "no strace here"
+    spec etc/cdi/a.json v.com/gpu 0
+    for words in "generate" "list" "show v.com/gpu=0" "validate $root/etc/cdi/a.json" "refresh --for podman@5.4"; do
+        # shellcheck disable=SC2086 # several words
+        strace -f -e trace=process,openat -o calls "$NVBIND_BIN/nvbind" --host-root "$host" cdi $words >/dev/null 2>&1 || true
+        run ! grep -E 'clone|fork|libnvidia-ml.*RTLD|openat.*libnvidia-ml' calls
+    done
+}

@@ -126,3 +126,24 @@ void" ]
         done
     done
 }
+
+# The user's own name of an NVIDIA device is the engine's while a specification gives it, and not
+# once what that brings is gone, as after a driver upgrade: then this machine is looked at.
+@test "a system's specification that is out of date is not left to the engine" {
+    local image
+    use_runtime runc
+    echo library >"$tools/libcuda.so.1.2"
+    jq -n --arg tools "$tools" '{cdiVersion: "0.5.0", kind: "nvidia.com/gpu",
+        devices: [{name: "0", containerEdits: {deviceNodes: [{path: "/dev/zero"}]}}],
+        containerEdits: {mounts: [{hostPath: ($tools + "/libcuda.so.1.2"),
+            containerPath: "/usr/lib/libcuda.so.1.2", options: ["ro", "bind"]}]}}' >/etc/cdi/nvidia.json
+    image=$(import_image rootful busybox)
+    run -0 as_root "$NVBIND_BIN/nvbind" run --rm --network=none --device nvidia.com/gpu=0 "$image" \
+        cat /usr/lib/libcuda.so.1.2
+    [ "$output" = library ]
+    rm "$tools/libcuda.so.1.2"
+    run as_root "$NVBIND_BIN/nvbind" run --rm --network=none --device nvidia.com/gpu=0 "$image" true
+    echo "$output"
+    [ "$status" = 125 ]
+    [[ $output != *unresolvable* && $output != *libcuda* && $output = *"nvbind: error: "* ]]
+}
