@@ -89,6 +89,18 @@ struct reader {
     size_t bytes;
 };
 
+/* Thousands of these are made. */
+static char *join(const char *a, char between, const char *b)
+{
+    const size_t len = strlen(a);
+    const size_t rest = strlen(b) + 1;
+    char *both = nvb_malloc(len + 1 + rest);
+    memcpy(both, a, len);
+    both[len] = between;
+    memcpy(both + len + 1, b, rest);
+    return both;
+}
+
 static void take_spec(struct reader *r, struct nvb_cdi_file *file, struct nvb_cdi_spec *spec)
 {
     _cleanup_free_ char *refusal =
@@ -103,7 +115,7 @@ static void take_spec(struct reader *r, struct nvb_cdi_file *file, struct nvb_cd
     }
     nvb_vec_foreach (device, &spec->devices) {
         struct nvb_cdi_entry *entry = nvb_vec_add(&r->registry->entries);
-        entry->name = nvb_strdupf("%s=%s", file->kind, device->name);
+        entry->name = join(file->kind, '=', device->name);
         entry->file = r->registry->files.count - 1;
     }
 }
@@ -159,7 +171,7 @@ static void read_folder(struct reader *r, size_t folder)
     }
     while ((entry = readdir(dir)))
         if (entry->d_type != DT_DIR && nvb_cdi_format_of(entry->d_name) >= 0)
-            nvb_strv_addf(&names, "%s/%s", path, entry->d_name);
+            nvb_vec_push(&names, join(path, '/', entry->d_name));
     (void)closedir(dir);
     if (names.count)
         qsort(names.items, names.count, sizeof(*names.items), compare_texts);

@@ -13,12 +13,18 @@ static bool is_second_control(const char *text)
 
 static void add_printable(struct nvb_str *s, const char *text, const char *kept)
 {
+    const char *plain = text; /* what was not added yet and goes in as it is */
     for (; *text; text++) {
         unsigned char c = (unsigned char)*text;
         bool second = is_second_control(text);
-        nvb_str_addc(s, second || (c < 0x20 && !strchr(kept, c)) || c == 0x7f ? '?' : *text);
+        if (!second && c != 0x7f && (c >= 0x20 || strchr(kept, c)))
+            continue;
+        nvb_str_addn(s, plain, (size_t)(text - plain));
+        nvb_str_addc(s, '?');
         text += second;
+        plain = text + 1;
     }
+    nvb_str_addn(s, plain, (size_t)(text - plain));
 }
 
 void nvb_cli_add_printable(struct nvb_str *s, const char *text)
@@ -126,8 +132,8 @@ void nvb_cli_table(struct nvb_str *ret, const char *const *headers, size_t colum
         for (size_t c = 0; c < columns; c++) {
             const char *cell = row == 0 ? headers[c] : cells->items[(row - 1) * columns + c];
             nvb_cli_add_line(ret, cell);
-            if (c + 1 < columns)
-                nvb_str_addf(ret, "%*s", (int)(widths[c] - width_of(cell) + 2), "");
+            for (size_t pad = widths[c] - width_of(cell) + 2; c + 1 < columns && pad > 0; pad--)
+                nvb_str_addc(ret, ' ');
         }
         nvb_str_addc(ret, '\n');
     }
