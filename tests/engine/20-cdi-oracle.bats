@@ -179,3 +179,14 @@ NAMES
     run -0 "$oracle" ./*.json
     nvbind cdi diff podman.json shown.json
 }
+
+@test "the specification of every recorded host is accepted" {
+    local file count=0
+    for file in "$NVB_SOURCE"/tests/hosts/*/spec.yaml; do
+        # Those of which there is none hold the error alone.
+        grep -q '^kind: ' "$file" || continue
+        run -0 "$oracle" "$file"
+        count=$((count + 1))
+    done
+    [ "$count" -ge 14 ]
+}
