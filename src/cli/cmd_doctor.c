@@ -21,6 +21,7 @@ enum {
     OPT_YES,
     OPT_LAST,
     OPT_UNIT,
+    OPT_PROFILE,
     OPT_LIST,
     OPT_HELP,
 };
@@ -32,6 +33,7 @@ const struct nvb_cli_option nvb_doctor_options[] = {
     [OPT_YES] = {"yes", 0, NULL, "with --apply: ask nothing"},
     [OPT_LAST] = {"last", 0, NULL, "why the last run failed; its messages on standard input"},
     [OPT_UNIT] = {"unit", 0, "FILE", "explain and correct a systemd unit or a Quadlet file"},
+    [OPT_PROFILE] = {"profile", 0, "PROFILE", "the checks that these profiles name"},
     [OPT_LIST] = {"list", 0, NULL, "the checks and what each looks at"},
     [OPT_HELP] = {"help", 'h', NULL, "show this help"},
     {0},
@@ -206,6 +208,42 @@ static int explain_last(struct call *c, struct nvb_str *ret, struct nvb_error **
     return 0;
 }
 
+static bool is_name(const char *name)
+{
+    struct nvb_check_info info;
+    for (size_t i = 0; nvb_doctor_get(i, &info) == 0; i++)
+        if (strcmp(info.name, name) == 0 || strcmp(info.group, name) == 0)
+            return true;
+    return false;
+}
+
+/* Adds the checks that the profiles of WORD (names by commas) name. */
+static int add_profiles(struct call *c, const char *word, struct nvb_error **err)
+{
+    const struct nvb_profile_options options = {
+        .environment = (const char *const *)environ,
+        .uid = c->user.uid,
+    };
+    _cleanup_strv_ struct nvb_strv names = {0};
+    _cleanup_profile_ struct nvb_profile profile = {0};
+    size_t before = c->names.count;
+    nvb_strv_split(&names, word, ',');
+    for (size_t i = 0; i < names.count; i++)
+        if (nvb_profile_lay(&options, names.items[i], NULL, &profile, err) < 0)
+            return -1;
+    nvb_vec_foreach (item, &profile.values[NVB_PROFILE_CHECKS].items) {
+        if (!is_name(item->text)) {
+            (void)nvb_place_fail(&item->place, err, "no check is called '%s'", item->text);
+            return nvb_error_hint(err, "nvbind doctor --list");
+        }
+        nvb_strv_add(&c->names, item->text);
+    }
+    if (c->names.count > before)
+        return 0;
+    (void)nvb_error_make(err, NVB_ERROR_USAGE, 0, "profile '%s' names no checks", word);
+    return nvb_error_hint(err, "nvbind doctor  (all of them)");
+}
+
 static int check_call(const struct call *c, struct nvb_error **err)
 {
     static const char only[] = "--%s goes with --%s";
@@ -231,6 +269,9 @@ static int doctor(struct call *c, struct nvb_error **err)
         nvb_strv_add(&c->names, c->values.rest[i]);
     nvb_user_read(environ, &c->user);
     read_config(c);
+    for (size_t i = 0; i < c->values.values[OPT_PROFILE].count; i++)
+        if (add_profiles(c, c->values.values[OPT_PROFILE].items[i], err) < 0)
+            return nvb_cli_fail(c->cli, *err, NVB_EXIT_USAGE);
     if (has(c, OPT_LAST) && explain_last(c, &explanation, err) < 0)
         return nvb_cli_fail(c->cli, *err, nvb_cli_status_of(*err));
     if (examine(c, err) < 0)

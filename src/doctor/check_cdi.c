@@ -4,6 +4,7 @@
 
 #include "cdi/consumer.h"
 #include "cdi/registry.h"
+#include "cdi/witness.h"
 #include "doctor/check.h"
 
 #define KIND "nvidia.com/gpu"
@@ -93,8 +94,7 @@ static void check_spec(struct nvb_doctor *d, struct nvb_finding *f)
                              "no specification that %s reads has a device of " KIND
                              "; 'nvbind run' needs none, other tools do",
                              reader(view));
-            (void)nvb_fix_root(f, "nvbind", "cdi", "generate", "--output", "/etc/cdi/nvidia.yaml",
-                               NULL);
+            (void)nvb_fix_root(f, "nvbind", "cdi", "refresh", NULL);
             return;
         }
         nvb_finding_ok(f, "%s has " KIND " from %s", reader(view),
@@ -142,7 +142,7 @@ static void check_version(struct nvb_doctor *d, struct nvb_finding *f)
                 continue;
             nvb_finding_fail(f, "%s is of version %s; %s: it drops the file without a word",
                              file->path, file->version, refusal);
-            (void)nvb_fix_root(f, "nvbind", "cdi", "generate", "--output", file->path, NULL);
+            (void)nvb_fix_root(f, "nvbind", "cdi", "refresh", "--take-over", NULL);
             return;
         }
     if (count == 0)
@@ -227,16 +227,25 @@ static void check_folder(struct nvb_doctor *d, struct nvb_finding *f)
 
 /* ---- what they say against what is there ---- */
 
+/* A specification made for another root than the machine's names its files as the machine does. */
+static bool is_there(const struct nvb_root *root, const char *path)
+{
+    size_t len = strlen(root->path);
+    struct stat st;
+    if (!nvb_root_is_host(root) && strncmp(path, root->path, len) == 0 && path[len] == '/')
+        path += len;
+    return nvb_root_stat(root, path, &st) == 0;
+}
+
 /* The first file or node that EDITS name and that is not there, borrowed, or NULL. */
 static const char *find_gone(struct nvb_doctor *d, const struct nvb_cdi_edits *edits)
 {
-    struct stat st;
     nvb_vec_foreach (mount, &edits->mounts)
-        if (nvb_root_stat(&d->host.driver, mount->host_path, &st) < 0)
+        if (!is_there(&d->host.driver, mount->host_path))
             return mount->host_path;
     nvb_vec_foreach (node, &edits->nodes) {
         const char *path = node->host_path ? node->host_path : node->path;
-        if (nvb_root_stat(&d->host.dev, path, &st) < 0)
+        if (!is_there(&d->host.dev, path))
             return path;
     }
     return NULL;
@@ -251,9 +260,30 @@ static size_t count_numbered(const struct nvb_cdi_spec *spec)
     return count;
 }
 
+/* Whether nvbind wrote the file, which then says what it was made from. *ret_why: what has changed
+ * since, or NULL. */
+static bool is_own(struct nvb_doctor *d, const char *path, char **ret_why)
+{
+    _cleanup_free_ char *text = nvb_doctor_read(d, path);
+    const char *at = text ? strstr(text, "\n" NVB_CDI_WITNESS_MARK) : NULL;
+    if (!text || !nvb_has_prefix(text, "# Made by nvbind"))
+        return false;
+    if (at)
+        (void)nvb_cdi_witness_holds(at + 1, strlen(at + 1), NVB_CDI_WITNESS_MARK, &d->host,
+                                    ret_why);
+    return true;
+}
+
 static bool is_stale(struct nvb_doctor *d, const char *path, const struct nvb_cdi_spec *spec,
                      struct nvb_finding *f)
 {
+    _cleanup_free_ char *why = NULL;
+    const bool own = is_own(d, path, &why);
+    if (why) {
+        nvb_finding_fail(f, "%s is stale: %s", path, why);
+        (void)nvb_fix_root(f, "nvbind", "cdi", "refresh", NULL);
+        return true;
+    }
     const char *gone = find_gone(d, &spec->edits);
     nvb_vec_foreach (device, &spec->devices)
         if (!gone)
@@ -267,7 +297,7 @@ static bool is_stale(struct nvb_doctor *d, const char *path, const struct nvb_cd
                          has == 1 ? "" : "s", there);
     else
         return false;
-    (void)nvb_fix_root(f, "nvbind", "cdi", "generate", "--output", path, NULL);
+    (void)nvb_fix_root(f, "nvbind", "cdi", "refresh", own ? NULL : "--take-over", NULL);
     return true;
 }
 
@@ -319,14 +349,14 @@ static bool is_incumbent(struct nvb_doctor *d, const char *path, const struct nv
         hook = hook ? hook : incumbent_hook(&device->edits);
     if (!hook)
         return false;
-    if (!nvb_doctor_exists(d, hook))
+    if (!is_there(&d->host.root, hook))
         nvb_finding_fail(f, "%s was made by nvidia-ctk and wants its hook %s, which is not there",
                          path, hook);
     else if (nvb_has_prefix(path, "/etc/cdi/"))
         nvb_finding_warn(f, "%s was made once by nvidia-ctk: the next driver makes it stale", path);
     else
         return false;
-    (void)nvb_fix_root(f, "nvbind", "cdi", "generate", "--output", path, NULL);
+    (void)nvb_fix_root(f, "nvbind", "cdi", "refresh", "--take-over", NULL);
     return true;
 }
 

@@ -172,6 +172,34 @@ END
     run -2 nvbind doctor --json --fix
 }
 
+@test "a specification of our own is fresh, and stale after a driver went" {
+    cp -a "$NVBIND_HOST_ROOT" host
+    export NVBIND_HOST_ROOT=$PWD/host
+    nvbind cdi refresh
+    [ "$(verdict cdi-stale)" = ok ]
+    [ "$(verdict cdi-spec)" = ok ]
+    rm host/usr/lib/x86_64-linux-gnu/libcuda.so.*
+    [ "$(verdict cdi-stale)" = fail ]
+    "$jq" -e '.checks[] | select(.name == "cdi-stale") | .fix[0].argv == ["nvbind", "cdi", "refresh"]' json
+}
+
+@test "--profile: the checks that a profile names" {
+    mkdir -p .config/nvbind/profiles
+    chmod -R go-w .config
+    printf 'description = "mine"\nchecks = ["memlock", "display"]\n' \
+        >.config/nvbind/profiles/mine.toml
+    run alone --profile mine
+    [[ $output = *memlock* && $output = *x11-socket* && $output != *node-uvm* ]]
+    printf 'description = "mine"\nchecks = ["gpu",\n  "memlok"]\n' >.config/nvbind/profiles/mine.toml
+    run -2 --separate-stderr alone --profile mine
+    [[ $stderr = *"mine.toml:3:3: no check is called 'memlok'"* ]]
+    rm .config/nvbind/profiles/mine.toml
+    for profile in $(nvbind profile list --json 2>/dev/null | "$jq" -r '.[].name' 2>/dev/null); do
+        run alone --profile "$profile"
+        [ "$status" -le 1 ] || [[ $output = *"names no checks"* ]]
+    done
+}
+
 # ---- the last run ----
 
 @test "--last: a message on standard input leads to its check" {
