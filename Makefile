@@ -10,13 +10,14 @@ SECONDS_EACH ?= 60
 
 .NOTPARALLEL:
 .PHONY: help build build-tests build-sanitized demo check check-style check-unit check-cli \
-	check-hosts check-engine setup-check bench fuzz install uninstall clean format
+	check-hosts check-engine check-engines setup-check bench fuzz install uninstall clean format
 
 help:
 	@echo 'make build           install what a build needs, then build/bin/nvbind, nvbind-hook, nvbind-probe'
 	@echo 'make demo            the main job, end to end, rootless; on simulated GPUs where there is none'
 	@echo 'make check           every test; the last line is "N passed, N failed, N skipped"'
 	@echo 'make check-unit      one suite; also check-style, check-cli, check-hosts, check-engine'
+	@echo 'make check-engines   the engine tests on every version of Podman and Docker; result: docs/support.md'
 	@echo 'make bench           the figures of docs/performance.md, measured on this machine'
 	@echo 'make fuzz            libFuzzer on the readers of untrusted input (SECONDS_EACH=$(SECONDS_EACH))'
 	@echo 'make install         into $$(DESTDIR)$$(PREFIX), PREFIX=$(PREFIX)'
@@ -53,6 +54,9 @@ check-unit check-cli check-hosts: build-sanitized
 
 check-engine: build-tests
 	@tests/run --build $(BUILD) engine
+
+check-engines: build-tests
+	@scripts/check-engines --build $(BUILD)
 
 bench:
 	@scripts/setup build run check

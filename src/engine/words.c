@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "engine/exec.h"
+#include "plan/dialect.h"
 
 void nvb_engine_add_csv(struct nvb_str *s, const char *key, const char *text)
 {
@@ -40,9 +41,55 @@ static bool is_own(const struct nvb_plan_option *option, const struct nvb_engine
     return !option->row || (option->row->engines & engine->kind);
 }
 
+/* Whether it also takes it as it stands, in this version and with this value. */
+static bool takes_as_written(const struct nvb_plan_option *option, const struct nvb_engine *engine)
+{
+    unsigned since;
+    return is_own(option, engine) &&
+           (!option->row || engine->version == 0 ||
+            nvb_option_is_available(option->row, engine->kind, engine->version, &since)) &&
+           !(option->value &&
+             nvb_dialect_find(nvb_plan_option_name(option), option->value, engine->kind));
+}
+
 static bool is_early(const struct nvb_option *row)
 {
     return row && (row->flags & NVB_OPTION_EARLY) != 0;
+}
+
+/* The engine has the option, though not in this age of its. */
+static int check_version(const struct nvb_option *row, const struct nvb_engine *engine,
+                         struct nvb_error **err)
+{
+    unsigned since;
+    if (!row || engine->version == 0 ||
+        nvb_option_is_available(row, engine->kind, engine->version, &since))
+        return 0;
+    (void)nvb_error_make(err, NVB_ERROR_USAGE, 0, "%s %s has no option '--%s'",
+                         nvb_engine_name(engine->kind), engine->version_text, row->name);
+    if (since)
+        return nvb_error_hint(err, "leave it out; %s %u.%u has it", nvb_engine_name(engine->kind),
+                              since / 100, since % 100);
+    return nvb_error_hint(err, "leave it out; only earlier versions of %s had it",
+                          nvb_engine_name(engine->kind));
+}
+
+/* A value that the other engine alone understands: another one that means the same, borrowed, or
+ * VALUE itself. Returns 0 or -1. */
+static int translate_value(const struct nvb_plan_option *option, const struct nvb_engine *engine,
+                           const char **ret, struct nvb_error **err)
+{
+    const struct nvb_dialect *row =
+        option->value ? nvb_dialect_find(nvb_plan_option_name(option), option->value, engine->kind)
+                      : NULL;
+    *ret = row && row->other ? row->other : option->value;
+    if (!row || row->other)
+        return 0;
+    (void)nvb_error_make(err, NVB_ERROR_USAGE, 0, "%s has no '--%s=%s' and nothing like it",
+                         nvb_engine_name(engine->kind), nvb_plan_option_name(option),
+                         option->value);
+    return nvb_error_hint(err, "leave it out, or: nvbind run --runtime %s …",
+                          nvb_engine_name((enum nvb_engine_kind)row->engines));
 }
 
 static int add_translated(const struct nvb_plan_option *option, const struct nvb_engine *engine,
@@ -58,10 +105,21 @@ static int add_translated(const struct nvb_plan_option *option, const struct nvb
         name = row->name;
         is_short = false;
     }
+    /* A name that has gone, or is yet to come, for an option that is there. */
+    unsigned since;
+    if (row && row->alias_of && engine->version != 0 &&
+        !nvb_option_is_available(row, engine->kind, engine->version, &since)) {
+        row = nvb_option_canonical(row);
+        name = row->name;
+        is_short = false;
+    }
+    const char *value = NULL;
+    if (check_version(row, engine, err) < 0 || translate_value(option, engine, &value, err) < 0)
+        return -1;
     struct nvb_strv *to = is_early(row) ? ret_early : ret;
     const char *dashes = is_short ? "-" : "--";
-    if (option->value)
-        nvb_strv_addf(to, "%s%s=%s", dashes, name, option->value);
+    if (value)
+        nvb_strv_addf(to, "%s%s=%s", dashes, name, value);
     else
         nvb_strv_addf(to, "%s%s", dashes, name);
     return 0;
@@ -77,7 +135,7 @@ int nvb_engine_add_words(const struct nvb_plan_line *line, const struct nvb_engi
         bool as_written = true;
         for (end = i; end < options->count && options->items[end].first == first; end++) {
             const struct nvb_plan_option *option = &options->items[end];
-            as_written = as_written && is_own(option, engine) &&
+            as_written = as_written && takes_as_written(option, engine) &&
                          (ret == ret_early || !is_early(option->row));
             word = first + option->words > word ? first + option->words : word;
         }

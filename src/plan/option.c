@@ -104,6 +104,26 @@ bool nvb_option_is_in(const struct nvb_option *option, unsigned engine, unsigned
     return is_between(engine == NVB_OPTION_PODMAN ? &option->podman : &option->docker, version);
 }
 
+bool nvb_option_is_available(const struct nvb_option *option, unsigned engine, unsigned version,
+                             unsigned *ret_since)
+{
+    *ret_since = 0;
+    for (size_t i = lower_bound(option->name, strlen(option->name)); i < nvb_options_len; i++) {
+        const struct nvb_option *row = &nvb_options[i];
+
+        if (strcmp(row->name, option->name) != 0)
+            break;
+        if (!(row->engines & engine))
+            continue;
+        if (nvb_option_is_in(row, engine, version))
+            return true;
+        unsigned since = engine == NVB_OPTION_PODMAN ? row->podman.since : row->docker.since;
+        if (since > version)
+            *ret_since = since;
+    }
+    return false;
+}
+
 const struct nvb_option *nvb_option_translate(const struct nvb_option *option, unsigned engine)
 {
     const struct nvb_option *own = nvb_option_canonical(option);

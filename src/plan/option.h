@@ -133,6 +133,13 @@ const struct nvb_option *nvb_option_canonical(const struct nvb_option *option);
 bool nvb_option_is_in(const struct nvb_option *option, unsigned engine, unsigned version);
 
 /*
+ * Whether any row of that engine with the option's name is in that version. Where none is,
+ * *RET_SINCE is the version that brought it, or 0 where a later one dropped it.
+ */
+bool nvb_option_is_available(const struct nvb_option *option, unsigned engine, unsigned version,
+                             unsigned *ret_since);
+
+/*
  * How another engine (one bit) spells a canonical or alias row: a canonical row of that engine
  * whose value is the same, or NULL: refuse the option by name. An option of both engines is its own
  * translation. With NVB_OPTION_DIALECT in the result's flags the value still has to be looked at.

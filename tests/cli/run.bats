@@ -381,3 +381,47 @@ run --rm img true " ]
         as_other --runtime docker
     DOCKER_HOST=unix:///run/user/65534/docker.sock as_other --runtime docker --dry-run >/dev/null
 }
+
+@test "the other engine's words: translated, or refused by name; so is what this version does not have" {
+    fake_engine docker 20.10.24
+    sim_none() { run --separate-stderr sim run --gpu none --dry-run "$@" img; }
+    # Podman's on Docker.
+    sim_none --runtime docker --security-opt unmask=ALL
+    [[ $output = *' --security-opt=systempaths=unconfined img' ]]
+    sim_none --runtime docker --url unix:///run/d.sock
+    [[ $output = *'/docker --host=unix:///run/d.sock run '* ]]
+    sim_none --runtime docker --healthcheck-command 'true'
+    [[ $output = *' --health-cmd=true img' ]]
+    for words in --userns=keep-id "--userns keep-id:uid=1" --network=pasta --network=slirp4netns:mtu=1 \
+        "--group-add keep-groups" -v=/a:/b:ro,U "-v /a:/b:idmap" --pull=newer --pid=private \
+        --log-driver=k8s-file --mount=type=glob,src=/x,dst=/y '--entrypoint=["a"]' --uts=private; do
+        # shellcheck disable=SC2086 # words
+        fails "docker has no '--" "nvbind run --runtime podman" sim run --runtime docker --gpu none $words img
+    done
+    # Words of Podman's that mean nothing special elsewhere stay.
+    for words in "--network=mine" "-v /U:/O" "-v /a:/b:ro" "--userns=host" "--name keep-id" \
+        "-e userns=keep-id" "--network=container:pasta"; do
+        # shellcheck disable=SC2086 # words
+        sim_none --runtime docker $words
+        [[ $output = *" $words img" ]]
+    done
+    # Docker's on Podman.
+    sim_none --host unix:///run/p.sock
+    [ "$status" -eq 0 ]
+    for words in --log-driver=gelf --mount=type=npipe,src=a,dst=b --network=name=a,alias=b; do
+        fails "podman has no '--" "nvbind run --runtime docker" sim run --gpu none $words img
+    done
+    fails "podman has no option '--link'" "nvbind run --runtime docker" sim run --gpu none --link a img
+    # Versions.
+    fails "docker 20.10.24 has no option '--annotation'" "docker 24.0 has it" \
+        sim run --runtime docker --gpu none --annotation a=b img
+    fails "podman 4.3.1 has no option '--hosts-file'" "podman 5.4 has it" \
+        sim run --gpu none --hosts-file /x img
+    sim_none --purge
+    [[ $output = *" --purge img" ]]
+    fake_engine podman 6.1.0
+    sim_none --purge
+    [[ $output = *" --rm img" ]]
+    fails "podman 6.1.0 has no option '--network-cmd-path'" "only earlier versions" \
+        sim run --gpu none --network-cmd-path /x img
+}
