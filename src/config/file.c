@@ -1,8 +1,11 @@
 /* One configuration file: where it is, whether it counts, what it says. */
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/path.h"
@@ -13,13 +16,26 @@
 #include "config/toml.h"
 #include "config/trusted.h"
 
+/* Whether sudo has left root with the home of whoever called it ("sudo -E", or as it is set up). */
+static bool has_callers_home(const char *const *environment, const char *home)
+{
+    struct stat st;
+    return geteuid() == 0 && nvb_environment_find(environment, "SUDO_UID", strlen("SUDO_UID")) &&
+           stat(home, &st) == 0 && st.st_uid != 0;
+}
+
 char *nvb_config_home(const char *const *environment, const char *variable, const char *under_home,
                       const char *rest)
 {
     const char *folder = nvb_environment_find(environment, variable, strlen(variable));
+    const char *home = nvb_environment_find(environment, "HOME", 4);
+    if (home && home[0] == '/' && has_callers_home(environment, home)) {
+        const struct passwd *root = getpwuid(0);
+        home = root ? root->pw_dir : NULL;
+        folder = NULL;
+    }
     if (folder && folder[0] == '/')
         return nvb_strdupf("%s/%s", folder, rest);
-    const char *home = nvb_environment_find(environment, "HOME", 4);
     if (!home || home[0] != '/')
         return NULL;
     return nvb_strdupf("%s/%s/%s", home[1] ? home : "", under_home, rest);
