@@ -24,7 +24,8 @@ struct nvb_dialect {
     const char *other; /* what the other engine calls it, or NULL: nothing */
 };
 
-/* The row by which ENGINE (one bit) does not understand VALUE of the option; NULL: none is known. */
+/* The row by which ENGINE (one bit) does not understand VALUE of the option; NULL: none is known.
+ */
 const struct nvb_dialect *nvb_dialect_find(const char *option, const char *value, unsigned engine);
 
 #endif

@@ -243,10 +243,20 @@ bool nvb_plan_must_be_direct(const struct nvb_plan_state *s)
     return s->claimed > 0 || moves_nodes(s);
 }
 
+/* Whether Docker's CDI can only be by a specification that its daemon has already. That brings what
+ * whoever made it chose: where this caller chose himself, it is not taken. */
+static bool is_for_daemons_own(const struct nvb_plan_state *s)
+{
+    const struct nvb_plan_input *input = s->input;
+    return input->engine->kind == NVB_ENGINE_DOCKER && input->facts && input->facts->cdi &&
+           !s->service_folder && input->request->cdi == NVB_CDI_AUTO &&
+           !input->request->capabilities;
+}
+
 int nvb_plan_settle_mode(struct nvb_plan_state *s, struct nvb_error **err)
 {
     const bool outlives = nvb_plan_outlives(s->plan);
-    int r = outlives ? nvb_plan_use_kept(s, err) : 1;
+    int r = outlives || is_for_daemons_own(s) ? nvb_plan_use_kept(s, err) : 1;
     if (r < 0)
         return -1;
     if (r > 0 && s->runtime)

@@ -109,6 +109,25 @@ need_cdi() { [ "$VERSION" -ge 25 ] || skip "Docker $VERSION has no CDI"; }
     gets_gpu rootless
 }
 
+@test "an ordinary user: the daemon's own specification, where it has what the container needs" {
+    need_cdi
+    mkdir -p /etc/cdi
+    nvbind_docker rootful cdi generate --output /etc/cdi/nvidia.yaml 2>/dev/null
+    run --separate-stderr line rootless
+    [[ $output = *" --device nvidia.com/gpu=1 "* && $output != *--mount* ]]
+    gets_gpu rootless
+    # What the caller chose himself it does not know of.
+    run --separate-stderr line rootless --capabilities utility
+    [[ $output = *--mount* && $output != *nvidia.com/gpu=* ]]
+    run --separate-stderr line rootless --isolate
+    [[ $output = *--mount* && $output != *nvidia.com/gpu=* ]]
+    # A driver of another version has left it behind.
+    sed -i 's/libcuda\.so\.550[.0-9]*/libcuda.so.1.2.3/g' /etc/cdi/nvidia.yaml
+    run --separate-stderr line rootless
+    rm /etc/cdi/nvidia.yaml
+    is_direct "$output"
+}
+
 @test "a user's own CDI name: the daemon's specification where it has one, else what the name means" {
     local name=nvidia.com/gpu=1
     run nvbind_docker rootful run --runtime docker --rm --network=none --device "$name" box ls /dev
