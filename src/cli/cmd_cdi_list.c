@@ -1,9 +1,11 @@
 /* nvbind cdi list: the devices of all specifications, and which of them an engine would take. */
 #include <string.h>
 
-#include "base/nearest.h"
 #include "cli/cdi.h"
 #include "data/json.h"
+
+/* What "run" writes for a single container of Docker's: nobody else's to name. */
+#define SINGLE_START "nvbind.local/gpu"
 
 enum { OPT_JSON, OPT_FOR, OPT_HELP };
 
@@ -56,6 +58,8 @@ static void add_table(const struct nvb_cdi_registry *registry, struct nvb_str *r
         good = good && entry->state == NVB_CDI_IN_FORCE;
     nvb_vec_foreach (entry, &registry->entries) {
         const struct nvb_cdi_file *file = &registry->files.items[entry->file];
+        if (strcmp(file->kind, SINGLE_START) == 0)
+            continue;
         _cleanup_free_ char *state = describe_state(registry, entry);
         nvb_strv_add(&cells, entry->name);
         nvb_strv_add(&cells, file->version);

@@ -38,7 +38,7 @@ static int open_folders(struct foreign *f, struct nvb_error **err)
     _cleanup_strv_ struct nvb_strv folders = {0};
     if (nvb_root_open(other_root ? other_root : "/", &f->root, err) < 0)
         return -1;
-    nvb_cdi_consumers_add(&f->consumers, input->engine);
+    nvb_plan_add_consumer(input, &f->consumers);
     /* The engine sees nothing of another root. */
     const struct nvb_cdi_consumer *consumer = f->consumers.count ? &f->consumers.items[0] : NULL;
     const bool knows_cdi = input->facts ? input->facts->cdi || input->facts->cdi_folders.count > 0

@@ -3,6 +3,7 @@
 
 /* From a request and a host to a plan. */
 
+#include "cdi/consumer.h"
 #include "host/endpoint.h"
 #include "host/engine_facts.h"
 #include "host/host.h"
@@ -107,6 +108,9 @@ bool nvb_plan_outlives(const struct nvb_plan *plan);
  */
 bool nvb_system_spec_find(const struct nvb_plan_input *input, const char *name, char **ret_stale);
 bool nvb_system_spec_has(const struct nvb_plan_input *input, const char *name);
+
+/* Appends what reads specifications where the container is made. */
+void nvb_plan_add_consumer(const struct nvb_plan_input *input, struct nvb_cdi_consumers *ret);
 
 /* The folders that the input's engine reads by itself, as far as they are there. */
 void nvb_system_spec_folders(const struct nvb_plan_input *input, struct nvb_strv *ret);

@@ -28,6 +28,15 @@ void nvb_system_spec_folders(const struct nvb_plan_input *input, struct nvb_strv
         nvb_strv_add(ret, "/var/run/cdi");
 }
 
+void nvb_plan_add_consumer(const struct nvb_plan_input *input, struct nvb_cdi_consumers *ret)
+{
+    /* Docker's daemon reads specifications, and its client may be of another version. */
+    struct nvb_engine engine = *input->engine;
+    if (input->facts && input->facts->version)
+        engine.version_text = input->facts->version;
+    nvb_cdi_consumers_add(ret, &engine);
+}
+
 /* The first path of the host's that EDITS bring and that is not there, borrowed, or NULL. */
 static const char *find_gone(const struct nvb_cdi_edits *edits)
 {
@@ -68,7 +77,7 @@ bool nvb_system_spec_find(const struct nvb_plan_input *input, const char *name, 
     nvb_system_spec_folders(input, &folders);
     if (folders.count == 0 || nvb_root_open("/", &root, NULL) < 0)
         return false;
-    nvb_cdi_consumers_add(&consumers, input->engine);
+    nvb_plan_add_consumer(input, &consumers);
     nvb_cdi_registry_read(&root, &folders, consumers.count ? &consumers.items[0] : NULL, &registry);
     const struct nvb_cdi_entry *entry = nvb_cdi_registry_find(&registry, full);
     if (!entry || entry->state != NVB_CDI_IN_FORCE)

@@ -59,6 +59,11 @@ refuses() {
     [[ ${lines[2]} = "amd.com/gpu=10 "* ]]
     [[ ${lines[4]} = "example.com/net=eth "*/var/run/cdi/x.json ]]
     [ "${#lines[@]}" = 5 ]
+    # What run leaves for a moment for a container of Docker's is nobody's to name.
+    spec var/run/cdi/nvbind-p0.json nvbind.local/gpu p0
+    run -0 in_root cdi list
+    [ "${#lines[@]}" = 5 ]
+    [[ $(states) = *nvbind.local/gpu=p0* ]]
 }
 
 @test "list: a later folder shadows, two files of one folder are both dropped" {

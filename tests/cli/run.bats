@@ -183,7 +183,7 @@ plan() {
     [ "$(id -u)" -ne 0 ] || chown 65534 runtime
     export XDG_RUNTIME_DIR=$PWD/runtime
     [ "$(as_other --dry-run=json | jq -r .mode)" = direct ]
-    fails "--cdi: there is no private folder" "/etc/cdi" as_other --cdi
+    fails "--cdi: there is no private folder" "cdi refresh" as_other --cdi
     chmod 0700 runtime
     [ "$(as_other --dry-run=json | jq -r .mode)" = cdi ]
 }

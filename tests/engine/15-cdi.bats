@@ -58,6 +58,25 @@ void" ]
 @test "with the hook: rootless, runc" { probe rootless runc; }
 @test "with the hook: rootless, crun" { probe rootless crun; }
 
+# What refresh writes has comments at its head, and lies where this engine reads it.
+@test "cdi refresh: rootful and rootless take it from its folder" {
+    local image identity
+    need_part debian-trixie
+    use_runtime runc
+    sleep 0.1
+    mkdir -p /etc/cdi
+    as_root "$NVBIND_BIN/nvbind" --host-root "$HOST" cdi refresh
+    cp "$HOST"/var/run/cdi/nvidia.com-gpu.yaml /etc/cdi/
+    grep -q '^# nvbind: facts' /etc/cdi/nvidia.com-gpu.yaml
+    for identity in rootful rootless; do
+        image=$(import_image "$identity" debian-trixie)
+        run as "$identity" podman run --rm --network=none --device nvidia.com/gpu=0 "$image" \
+            sh -c 'ls /dev/nvidia0 && ldconfig -p | grep -c libcuda.so.1'
+        echo "$output"
+        [ "$status" -eq 0 ]
+    done
+}
+
 # The real nvidia-smi exits 12 where it lacks a library. The driver files of Debian's packages lie
 # behind alternatives: absolute links, which lead out of the tree unless they are followed in it.
 # Rootful: a tree's real nodes have another hostPath, which rootless Podman does not take.

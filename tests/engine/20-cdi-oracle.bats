@@ -169,6 +169,16 @@ NAMES
     [ -s ours ]
 }
 
+@test "the parser takes what refresh writes, with its comments" {
+    cp -a "$HOST" host
+    sleep 0.1
+    nvbind --host-root host cdi refresh
+    grep -q '^# nvbind: facts' host/var/run/cdi/nvidia.com-gpu.yaml
+    run -0 "$oracle" host/var/run/cdi/nvidia.com-gpu.yaml
+    run -0 "$oracle" --folders "$PWD/host/etc/cdi" "$PWD/host/var/run/cdi"
+    [[ $output = *"device nvidia.com/gpu=all "* && $output != *wrong* ]]
+}
+
 @test "the parser takes what --for cuts, and show and diff read what it takes" {
     local engines
     for engines in podman@4.2 podman@4.3,docker@27 containerd@1.7.13,crio@1.35; do
