@@ -7,6 +7,7 @@
 #include "cli/cli.h"
 #include "cli/help.h"
 #include "cli/planning.h"
+#include "cli/preflight.h"
 #include "writer/record.h"
 #include "writer/writer.h"
 
@@ -96,6 +97,8 @@ int nvb_cmd_run(struct nvb_cli *cli, int argc, char **argv)
                                 create ? create_help : run_help, nvb_run_options);
     plan.verb = create ? NVB_PLAN_CREATE : NVB_PLAN_RUN;
     int r = nvb_cli_plan(&s, &request, &plan, &exec, &err);
+    if (r == 0)
+        r = nvb_cli_preflight(&s, &request, &plan, &err);
     nvb_cli_print_notes(cli, &s.notes);
     if (r < 0)
         return nvb_cli_fail(cli, err, NVB_EXIT_ENGINE);

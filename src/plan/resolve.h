@@ -115,8 +115,13 @@ void nvb_plan_add_consumer(const struct nvb_plan_input *input, struct nvb_cdi_co
 /* The folders that the input's engine reads by itself, as far as they are there. */
 void nvb_system_spec_folders(const struct nvb_plan_input *input, struct nvb_strv *ret);
 
-/* Fails where the caller may not use one of the nodes that the plan brings along. */
-int nvb_plan_check_access(const struct nvb_plan_input *input, const struct nvb_plan *plan,
+/*
+ * Fails where the caller may not use one of the nodes that the plan brings along, or the
+ * container's users could not. A node that the caller reaches by one of his further groups alone
+ * takes
+ * "--group-add keep-groups", which is added where it can work. Returns 0 or -1.
+ */
+int nvb_plan_check_access(const struct nvb_plan_input *input, struct nvb_plan *plan,
                           struct nvb_notes *notes, struct nvb_error **err);
 
 #endif
