@@ -77,7 +77,8 @@ static int ask(const struct nvb_plan_state *s, const struct nvb_cdi_build_option
                (uint64_t)program.st_mtim.tv_sec * 1000000000u + (uint64_t)program.st_mtim.tv_nsec);
     add_number(ret, options->naming);
     add_number(ret, options->capabilities);
-    add_number(ret, (uint64_t)options->kept * 2 + options->dri);
+    add_number(ret,
+               (uint64_t)options->kept * 4 + (uint64_t)options->dri * 2 + options->mount_nodes);
     add_text(ret, options->hook);
     add_text(ret, host->host_root);
     add_text(ret, host->driver_root);
