@@ -135,27 +135,6 @@ static int read_messages(struct nvb_str *ret, struct nvb_error **err)
     return 0;
 }
 
-static int examine(struct call *c, struct nvb_error **err)
-{
-    gid_t *groups = NULL;
-    int count = getgroups(0, NULL);
-    if (count > 0) {
-        groups = nvb_calloc((size_t)count, sizeof(*groups));
-        count = getgroups(count, groups);
-    }
-    const struct nvb_doctor_options options = {
-        .host = &c->cli->host,
-        .environment = environ,
-        .caller = {geteuid(), getegid(), groups, count > 0 ? (size_t)count : 0},
-        .config = c->has_config ? &c->config : NULL,
-        .last = c->has_last ? &c->last : NULL,
-        .ask_engines = true,
-    };
-    int r = nvb_doctor_run(&options, &c->names, &c->report, err);
-    free(groups);
-    return r;
-}
-
 static bool is_utf8(void)
 {
     const char *names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
@@ -274,7 +253,8 @@ static int doctor(struct call *c, struct nvb_error **err)
             return nvb_cli_fail(c->cli, *err, NVB_EXIT_USAGE);
     if (has(c, OPT_LAST) && explain_last(c, &explanation, err) < 0)
         return nvb_cli_fail(c->cli, *err, nvb_cli_status_of(*err));
-    if (examine(c, err) < 0)
+    if (nvb_doctor_examine(c->cli, c->has_config ? &c->config : NULL, c->has_last ? &c->last : NULL,
+                           &c->names, &c->report, err) < 0)
         return nvb_cli_fail(c->cli, *err, nvb_cli_status_of(*err));
     if (has(c, OPT_APPLY))
         return nvb_doctor_apply(c->cli, &c->report, has(c, OPT_YES));

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/doctor.h"
 #include "cli/help.h"
 #include "cli/info.h"
 #include "data/json.h"
@@ -17,10 +18,11 @@
 #include "host/nvml.h"
 #include "host/user.h"
 
-enum { OPT_JSON, OPT_HELP };
+enum { OPT_JSON, OPT_DETAILED, OPT_HELP };
 
 const struct nvb_cli_option nvb_info_options[] = {
     [OPT_JSON] = {"json", 0, NULL, "print one JSON object"},
+    [OPT_DETAILED] = {"detailed", 0, NULL, "also what the doctor's checks find"},
     [OPT_HELP] = {"help", 'h', NULL, "show this help"},
     {0},
 };
@@ -194,6 +196,26 @@ static int gather(const struct nvb_cli *cli, struct nvb_doc *doc, struct nvb_not
     return 0;
 }
 
+/* What the doctor's checks find, fixes apart: those are the doctor's. */
+static int put_found(const struct nvb_cli *cli, struct nvb_doc *doc, struct nvb_error **err)
+{
+    _cleanup_report_ struct nvb_report report = {0};
+    static const struct nvb_strv all = {0};
+    if (nvb_doctor_examine(cli, NULL, NULL, &all, &report, err) < 0)
+        return -1;
+    struct nvb_doc *list = nvb_doc_put(doc, "found");
+    nvb_doc_set_list(list);
+    nvb_vec_foreach (finding, &report.findings) {
+        struct nvb_check_info check = nvb_finding_check(finding);
+        struct nvb_doc *item = nvb_doc_push(list);
+        nvb_doc_put_text(item, "group", check.group);
+        nvb_doc_put_text(item, "name", check.name);
+        nvb_doc_put_text(item, "verdict", nvb_verdict_name(finding->verdict));
+        nvb_doc_put_text(item, "evidence", finding->evidence);
+    }
+    return 0;
+}
+
 /* What is missing for a GPU container; NULL when nothing is. */
 static const char *what_is_missing(const struct nvb_doc *doc)
 {
@@ -229,7 +251,7 @@ int nvb_cmd_info(struct nvb_cli *cli, int argc, char **argv)
     if (nvb_cli_parse(nvb_info_options, argc - 1, argv + 1, &values, &err) < 0)
         return nvb_cli_fail(cli, err, NVB_EXIT_USAGE);
     if (values.values[OPT_HELP].count)
-        return nvb_help_command(cli, "info [--json]",
+        return nvb_help_command(cli, "info [--detailed] [--json]",
                                 "Shows the GPUs, the driver and the engines of this machine.\n",
                                 nvb_info_options);
     if (values.rest_count > 0) {
@@ -237,6 +259,8 @@ int nvb_cmd_info(struct nvb_cli *cli, int argc, char **argv)
         return nvb_cli_fail(cli, err, NVB_EXIT_USAGE);
     }
     int r = gather(cli, &doc, &notes, &err);
+    if (r == 0 && values.values[OPT_DETAILED].count)
+        r = put_found(cli, &doc, &err);
     nvb_cli_print_notes(cli, &notes);
     if (r < 0)
         return nvb_cli_fail(cli, err, nvb_cli_status_of(err));

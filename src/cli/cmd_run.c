@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/doctor.h"
 #include "cli/help.h"
 #include "cli/planning.h"
 #include "cli/preflight.h"
@@ -101,7 +102,7 @@ int nvb_cmd_run(struct nvb_cli *cli, int argc, char **argv)
         r = nvb_cli_preflight(&s, &request, &plan, &err);
     nvb_cli_print_notes(cli, &s.notes);
     if (r < 0)
-        return nvb_cli_fail(cli, err, NVB_EXIT_ENGINE);
+        return nvb_doctor_fail(cli, err, NVB_EXIT_ENGINE);
     if (request.dry_run != NVB_DRY_RUN_OFF)
         return print_plan(cli, &request, &plan, &exec, &err);
     if (nvb_plan_write_spec(&plan, &err) == 0 && nvb_plan_write_cookie(&plan, &err) == 0) {

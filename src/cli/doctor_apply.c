@@ -1,4 +1,4 @@
-/* nvbind doctor --fix --apply, and what it says of an engine's messages. */
+/* Asking the doctor, nvbind doctor --fix --apply, and what it says of an engine's messages. */
 
 #include <stdio.h>
 #include <string.h>
@@ -6,6 +6,29 @@
 
 #include "cli/doctor.h"
 #include "doctor/explain.h"
+
+int nvb_doctor_examine(const struct nvb_cli *cli, const struct nvb_config *config,
+                       const struct nvb_doc *last, const struct nvb_strv *names,
+                       struct nvb_report *ret, struct nvb_error **err)
+{
+    gid_t *groups = NULL;
+    int count = getgroups(0, NULL);
+    if (count > 0) {
+        groups = nvb_calloc((size_t)count, sizeof(*groups));
+        count = getgroups(count, groups);
+    }
+    const struct nvb_doctor_options options = {
+        .host = &cli->host,
+        .environment = environ,
+        .caller = {geteuid(), getegid(), groups, count > 0 ? (size_t)count : 0},
+        .config = config,
+        .last = last,
+        .ask_engines = true,
+    };
+    int r = nvb_doctor_run(&options, names, ret, err);
+    free(groups);
+    return r;
+}
 
 bool nvb_doctor_explain(const char *message, struct nvb_strv *names, struct nvb_str *ret)
 {
@@ -19,6 +42,16 @@ bool nvb_doctor_explain(const char *message, struct nvb_strv *names, struct nvb_
         nvb_str_addc(ret, '\n');
     nvb_vec_release(&found);
     return r == 0;
+}
+
+int nvb_doctor_fail(const struct nvb_cli *cli, const struct nvb_error *error, int status)
+{
+    struct nvb_explanations found = {0};
+    (void)nvb_cli_fail(cli, error, status);
+    if (error && error->message && nvb_explain(error->message, &found) == 0)
+        (void)fprintf(stderr, "  why:  nvbind doctor %s\n", found.items[0]->check);
+    nvb_vec_release(&found);
+    return status;
 }
 
 /* Asks on the terminal. No terminal is no consent. */

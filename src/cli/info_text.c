@@ -133,6 +133,25 @@ static void add_cdi(const struct nvb_doc *doc, struct nvb_str *ret)
     nvb_str_add(ret, count ? "\n" : "cdi       no specification in /etc/cdi or /var/run/cdi\n");
 }
 
+/* Of checks that found nothing to look at nothing is said. */
+static void add_found(const struct nvb_doc *doc, struct nvb_str *ret)
+{
+    const struct nvb_doc *list = nvb_doc_find(doc, "found");
+    const char *group = "";
+    if (!list)
+        return;
+    nvb_vec_foreach (item, &list->list) {
+        const char *own = or_dash(nvb_doc_find_text(item, "group"));
+        if (strcmp(or_dash(nvb_doc_find_text(item, "verdict")), "skip") == 0)
+            continue;
+        if (strcmp(group, own) != 0)
+            nvb_str_addf(ret, "\n%s\n", own);
+        group = own;
+        nvb_str_addf(ret, "  %-20s %s\n", or_dash(nvb_doc_find_text(item, "name")),
+                     or_dash(nvb_doc_find_text(item, "evidence")));
+    }
+}
+
 void nvb_info_format(const struct nvb_doc *doc, struct nvb_str *ret)
 {
     const struct nvb_doc *user = nvb_doc_find(doc, "user");
@@ -145,4 +164,5 @@ void nvb_info_format(const struct nvb_doc *doc, struct nvb_str *ret)
     add_cdi(doc, ret);
     nvb_str_addf(ret, "user      uid %lld, %s\n", (long long)number(user, "uid"),
                  flag(user, "rootless") ? "rootless" : "root");
+    add_found(doc, ret);
 }

@@ -48,7 +48,7 @@ static void check_one(struct nvb_doctor *d, struct nvb_finding *f, enum nvb_node
     _cleanup_str_ struct nvb_str missing = NVB_STR_INIT;
     (void)find_missing(d, 1u << role, &missing);
     if (!missing.len) {
-        nvb_finding_ok(f, "it is there");
+        nvb_finding_ok(f, "/dev/nvidia-%s is there", role == NVB_NODE_UVM ? "uvm" : "modeset");
         return;
     }
     nvb_finding_fail(f, "%s is missing: %s", missing.data, needed);
@@ -65,7 +65,7 @@ static void check_uvm_tools(struct nvb_doctor *d, struct nvb_finding *f)
     _cleanup_str_ struct nvb_str missing = NVB_STR_INIT;
     (void)find_missing(d, 1u << NVB_NODE_UVM_TOOLS, &missing);
     if (!missing.len) {
-        nvb_finding_ok(f, "it is there");
+        nvb_finding_ok(f, "/dev/nvidia-uvm-tools is there");
         return;
     }
     nvb_finding_warn(f, "%s is missing: profilers need it", missing.data);

@@ -142,6 +142,21 @@ static const struct nvb_explanation rows[] = {
     {"bind source path does not exist", "bind-source",
      "a folder that is to be mounted is not there"},
 
+    /* nvbind's own, where a check finds out more than the message says */
+    {"no permission on '/dev/dri/", "node-groups", "the caller may not open a node for graphics"},
+    {"no permission on '/dev/nvidia", "node-access", "the caller may not open the driver's nodes"},
+    {"no container engine is installed", "engine", "neither Podman nor Docker is in PATH"},
+    {"is not installed: no 'podman' in PATH", "engine", "Podman is not in PATH"},
+    {"is not installed: no 'docker' in PATH", "engine", "Docker is not in PATH"},
+    {"no NVIDIA driver is loaded", "driver", "there is no kernel module, or no GPU for it"},
+    {"is loaded and has no GPU", "gpu", "the driver found no GPU that it takes"},
+    {"/dev/nvidia-uvm* missing: GPUs would not work", "node-uvm",
+     "the node of unified memory is made on first use, and was not yet"},
+    {"missing: GPUs would not work in containers", "nodes", "a part of the driver is not there"},
+    {"service does not run: nothing listens", "docker-daemon", "Docker's service is not running"},
+    {"service, '*', is closed to this user", "docker-socket",
+     "the caller may not use Docker's socket"},
+
     /* programs in the container */
     {"couldn't communicate with the NVIDIA driver", "driver-module",
      "the driver's libraries are there and its module does not answer"},

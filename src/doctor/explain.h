@@ -9,7 +9,7 @@
 
 struct nvb_explanation {
     const char *pattern; /* a piece of the message; "*" stands for any text of the same line */
-    const char *check;   /* the row that looks at the cause (doctor/doctor.h) */
+    const char *check;   /* the row, or the group of rows, that looks at the cause */
     const char *text;    /* what the message means, in one line */
 };
 

@@ -266,3 +266,17 @@ is() {
     run -2 --separate-stderr nvbind --host-root file info
     [[ $stderr = "nvbind: error: "*file*"Not a directory"* ]]
 }
+
+@test "--detailed: what the doctor's checks find, without fixes" {
+    mkdir none
+    jq=$(command -v jq)
+    PATH=$NVBIND_BIN:$PWD/none run -0 nvbind info --detailed
+    [[ $output = *$'\nnodes\n'*"  node-uvm"*"/dev/nvidia-uvm is there"* ]]
+    [[ $output != *"fix:"* ]]
+    PATH=$NVBIND_BIN:$PWD/none nvbind info --json --detailed >json
+    "$jq" -e '[.found[] | select(.name == "driver-module")] == [{"group": "driver",
+        "name": "driver-module", "verdict": "ok",
+        "evidence": "the kernel module nvidia 550.163.01 is loaded"}]' json
+    nvbind info --json >json
+    "$jq" -e '.found == null' json
+}
