@@ -1,0 +1,94 @@
+# JupyterLab and TensorBoard together: a Podman pod, or compose. Sourced by scripts/lab.
+# shellcheck shell=bash
+
+pod_start() {
+    local image pod_user=()
+    check_values
+    check_engine
+    check_folders
+    [ "$CONTAINER_RUNTIME" = podman ] || die "docker has no pods" "make compose_up, or CONTAINER_RUNTIME=podman"
+    ! podman pod exists pylab-pod || die "the pod pylab-pod is there" "make CONTAINER_RUNTIME=podman pod_stop"
+    image=$(lab_image pylab)
+    check_free PYPORT TFPORT
+    has_image "$TB_IMAGE" || podman pull "$TB_IMAGE" ||
+        die "TB_IMAGE: $TB_IMAGE cannot be had" "make TB_IMAGE=NAME of an image with TensorBoard"
+    choose_runner ""
+    choose_user
+    mount_words
+    read_token pylab-pod
+    # A namespace is the pod's, not the container's.
+    if [ "${user_words[0]:-}" = --userns=keep-id ]; then
+        pod_user=(--userns=keep-id)
+        user_words=("${user_words[@]:1}")
+    fi
+    podman pod create --name pylab-pod "${pod_user[@]}" -p "$BIND:$PYPORT:8888" -p "$BIND:$TFPORT:6006" \
+        >/dev/null || die "the pod was not made"
+    split_words "$TB_COMMAND"
+    if ! "${run[@]}" -d --pod pylab-pod --name jupyter "${mounts[@]}" "${user_words[@]}" \
+        ${open:+-e PYRLAB_AUTH=none} ${JUPYTER_TOKEN:+-e JUPYTER_TOKEN} "${gpu_words[@]}" "$image" >/dev/null ||
+        ! podman run -d --pod pylab-pod --name tensorboard -v "$NOTEBOOKS:/logs:ro" "$TB_IMAGE" \
+            "${split[@]}" >/dev/null; then
+        podman pod rm -f pylab-pod >/dev/null
+        die "the pod was not started"
+    fi
+    wait_for jupyter "$PYPORT"
+    say "pylab-pod runs jupyter and tensorboard (http://$BIND:$TFPORT/)"
+    address_of pylab-pod "$PYPORT"
+}
+
+pod_stop() {
+    check_values
+    [ "$CONTAINER_RUNTIME" = podman ] || die "docker has no pods" "make compose_down, or CONTAINER_RUNTIME=podman"
+    check_engine
+    podman pod exists pylab-pod || { say "pylab-pod is not there"; return; }
+    podman pod rm -f -t 5 pylab-pod >/dev/null
+    say "pylab-pod is gone; its notebooks are in $NOTEBOOKS"
+}
+
+# Sets $compose to the program this machine has for the engine.
+find_compose() {
+    if [ "$CONTAINER_RUNTIME" = podman ]; then
+        compose=(podman-compose)
+    elif docker compose version >/dev/null 2>&1; then
+        compose=(docker compose)
+    else
+        compose=(docker-compose)
+    fi
+    command -v "${compose[0]}" >/dev/null || die "${compose[0]} is not installed" \
+        "sudo apt-get install -y ${compose[0]}"
+    compose+=(-p pyrlab -f "$here/compose.yml")
+}
+
+# What compose.yml fills in. A user namespace of its own is none of compose's words that both engines
+# take: rootless, the lab's root is its caller.
+compose_environment() {
+    local flag=
+    ! has_selinux || flag=:z
+    LAB_IMAGE=$(lab_image pylab)
+    if is_rootless; then LAB_USER=0:0; else LAB_USER=$LAB_UID:$LAB_GID; fi
+    VOLUME_FLAG=$flag
+    export LAB_IMAGE LAB_USER VOLUME_FLAG
+    export PYRLAB_AUTH=${open:+none} JUPYTER_TOKEN=${JUPYTER_TOKEN:-}
+}
+
+compose_up() {
+    check_values
+    check_engine
+    check_folders
+    find_compose
+    check_free PYPORT TFPORT
+    read_token pylab-compose
+    compose_environment
+    "${compose[@]}" up -d || die "compose did not start the lab"
+    wait_for pyrlab-jupyter "$PYPORT"
+    address_of pylab-compose "$PYPORT"
+}
+
+compose_down() {
+    check_values
+    check_engine
+    find_compose
+    open=
+    compose_environment
+    "${compose[@]}" down
+}

@@ -1,0 +1,265 @@
+# Starting and stopping labs. Sourced by scripts/lab.
+# shellcheck shell=bash
+
+# Where tokens are kept, for their owner alone, so that a restart keeps the address.
+state=${XDG_STATE_HOME:-${HOME:?}/.local/state}/pyrlab
+
+container_of() {
+    if [ "$1" = pylab ]; then
+        echo "pylab_${PYTHONBASE}_$PYPORT"
+    else
+        echo "rlab_${PYTHONBASE}_$RPORT"
+    fi
+}
+
+port_of() { if [ "$1" = pylab ]; then echo "$PYPORT"; else echo "$RPORT"; fi; }
+
+# What was said by PYLAB=, else what was tagged, else Configuration.mk's flavour.
+lab_image() {
+    local name
+    if [ "$1" = rlab ]; then
+        name=$(image_of rlab)
+    elif [ -z "$PYLAB_GIVEN" ] && has_image "${image_prefix}pylab:$PYTHONBASE"; then
+        name=${image_prefix}pylab:$PYTHONBASE
+    else
+        name=$(image_of "$PYLAB")
+    fi
+    has_image "$name" || die "there is no image $name" "make build_${1}$([ "$1" = rlab ] || echo "-$PYLAB")"
+    printf '%s\n' "$name"
+}
+
+find_nvbind() {
+    nvbind=
+    if [ -n "${NVBIND:-}" ]; then
+        nvbind=$(command -v "$NVBIND") || die "NVBIND: there is no program '$NVBIND'"
+    else
+        nvbind=$(command -v nvbind || command -v "$here/../build/bin/nvbind" || true)
+    fi
+}
+
+count_gpus() {
+    if [ -n "$nvbind" ]; then
+        "$nvbind" info --json 2>/dev/null | grep -c '"pci"' || true
+    else
+        find /dev -maxdepth 1 -name 'nvidia[0-9]*' 2>/dev/null | wc -l
+    fi
+}
+
+# Sets $gpu_words from DOCKER_ARGS. "ls /dev/nvidia*" lists what a folder holds, under a heading
+# and without the folder: such words become the paths they were.
+read_gpu_words() {
+    local word folder='' mended='' pending=''
+    gpu_words=()
+    split_words "${DOCKER_ARGS:-}"
+    for word in "${split[@]}"; do
+        if [ -n "$pending" ]; then
+            case $word in
+                --device) mended=1; continue ;;
+                /*:) if [ -d "${word%:}" ]; then folder=${word%:} mended=1 pending=; continue; fi ;;
+                /* | *=*) ;;
+                *) if [ -n "$folder" ] && [ -e "$folder/$word" ]; then word=$folder/$word mended=1; fi ;;
+            esac
+            if [ -d "$word" ]; then mended=1; else gpu_words+=(--device "$word"); fi
+            pending=
+        elif [ "$word" = --device ]; then
+            pending=1
+        else
+            gpu_words+=("$word")
+        fi
+    done
+    [ -z "$mended" ] || say "warning: DOCKER_ARGS lists a folder among the nodes; its nodes are taken by their own paths"
+}
+
+# Sets $run: the words up to "run"; says what the lab gets of GPUs.
+# choose_runner PROFILE: the profile nvbind adds, "" for none.
+choose_runner() {
+    local count
+    find_nvbind
+    read_gpu_words
+    run=("$CONTAINER_RUNTIME" run)
+    if [ -z "$nvbind" ]; then
+        if [ ${#gpu_words[@]} -eq 0 ]; then
+            say "GPUs: none, nvbind is not installed and DOCKER_ARGS is empty"
+        elif [[ " ${gpu_words[*]} " = *" /dev/nvidia"* ]]; then
+            say "warning: without nvbind these nodes come without the driver's libraries"
+        fi
+        return
+    fi
+    count=$(count_gpus)
+    if [ "$count" = 0 ] && [ ${#gpu_words[@]} -eq 0 ]; then
+        say "GPUs: none on this machine; the lab starts without"
+        return
+    fi
+    run=("$nvbind" run --runtime "$CONTAINER_RUNTIME" ${1:+--profile "$1"})
+    say "GPUs: by nvbind, $count on this machine"
+}
+
+# Sets $user_words: notebooks belong to whom they belong to outside.
+choose_user() {
+    user_words=()
+    if ! is_rootless; then
+        user_words=(--user "$LAB_UID:$LAB_GID")
+    elif [ "$USERNS" = keep-id ]; then
+        user_words=(--userns=keep-id --user "$LAB_UID:$LAB_GID")
+    else
+        # In the container's user namespace root is who started it.
+        user_words=(--user 0:0 --env HOME=/home/pylab)
+    fi
+}
+
+# read_token NAME: exports JUPYTER_TOKEN, or sets $open where there is to be none.
+read_token() {
+    local file=$state/$1.token
+    open=
+    if [ -n "$TOKEN_GIVEN" ] && [ -z "${TOKEN:-}" ]; then
+        open=1
+        unset JUPYTER_TOKEN
+        say "warning: TOKEN is empty: whoever reaches $BIND:$(port_of "${1%%_*}") runs programs as you"
+        rm -f "$file"
+        return
+    fi
+    if [ -n "${TOKEN:-}" ]; then
+        [[ $TOKEN =~ ^[A-Za-z0-9._~-]+$ ]] || die "TOKEN may hold letters, digits and . _ ~ - alone"
+        JUPYTER_TOKEN=$TOKEN
+    elif [ "${2:-}" = keep ] && [ -f "$file" ]; then
+        JUPYTER_TOKEN=$(cat "$file")
+    else
+        JUPYTER_TOKEN=$(od -An -N24 -tx1 /dev/urandom | tr -d ' \n')
+    fi
+    (umask 077 && mkdir -p "$state" && printf '%s\n' "$JUPYTER_TOKEN" >"$file")
+    export JUPYTER_TOKEN
+}
+
+address_of() {
+    local name=$1 port=$2 host=$BIND token=
+    [ "$host" != 0.0.0.0 ] || host=$(hostname)
+    [ ! -f "$state/$name.token" ] || token="?token=$(cat "$state/$name.token")"
+    printf 'http://%s:%s/lab%s\n' "$host" "$port" "$token"
+}
+
+is_running() {
+    [ "$("$CONTAINER_RUNTIME" container inspect --format '{{.State.Running}}' "$1" 2>/dev/null)" = true ]
+}
+
+# wait_for NAME PORT: until JupyterLab answers, or its container has ended.
+wait_for() {
+    local name=$1 port=$2 address=${BIND//[\[\]]/} i line
+    [ "$address" != 0.0.0.0 ] || address=127.0.0.1
+    for ((i = 0; i < 600; i++)); do
+        if { exec 3<>"/dev/tcp/$address/$port"; } 2>/dev/null; then
+            printf 'GET /api HTTP/1.0\r\n\r\n' >&3
+            line=
+            read -r -t 5 line <&3 || true
+            exec 3>&-
+            [[ $line != HTTP/1.?" 200"* ]] || return 0
+        fi
+        if ((i % 20 == 19)) && ! is_running "$name"; then break; fi
+        sleep 0.05
+    done
+    "$CONTAINER_RUNTIME" logs --tail 20 "$name" >&2 || true
+    die "JupyterLab in $name does not answer on $BIND:$port" "$CONTAINER_RUNTIME logs $name"
+}
+
+mount_words() {
+    local flag=
+    ! has_selinux || flag=:z
+    mounts=(-v "$NOTEBOOKS:/volumes/notebooks$flag" -v "$DOCKER:/notebook$flag")
+}
+
+lab_start() {
+    local kind=$1 keep=${2:-} name image profile=jupyter ports
+    check_values
+    check_engine
+    check_folders
+    name=$(container_of "$kind")
+    if is_running "$name"; then
+        say "$name is running"
+        address_of "$name" "$(port_of "$kind")"
+        return
+    fi
+    image=$(lab_image "$kind")
+    if [ "$kind" = pylab ]; then
+        check_free PYPORT TFPORT DTPORT
+        ports=(-p "$BIND:$PYPORT:8888" -p "$BIND:$TFPORT:6006" -p "$BIND:$DTPORT:40000")
+    else
+        check_free RPORT
+        ports=(-p "$BIND:$RPORT:9999")
+        # jupyter's own port is the other lab's.
+        profile=ai-ml
+    fi
+    "$CONTAINER_RUNTIME" rm -f "$name" >/dev/null 2>&1 || true
+    choose_runner "$profile"
+    choose_user
+    mount_words
+    read_token "$name" "$keep"
+    "${run[@]}" -d --name "$name" "${ports[@]}" "${mounts[@]}" "${user_words[@]}" \
+        ${open:+-e PYRLAB_AUTH=none} ${JUPYTER_TOKEN:+-e JUPYTER_TOKEN} "${gpu_words[@]}" "$image" \
+        >/dev/null || die "$name was not started"
+    wait_for "$name" "$(port_of "$kind")"
+    say "$name runs $image"
+    address_of "$name" "$(port_of "$kind")"
+}
+
+lab_stop() {
+    check_values
+    check_engine
+    local name
+    name=$(container_of "$1")
+    "$CONTAINER_RUNTIME" container inspect "$name" >/dev/null 2>&1 || { say "$name is not there"; return; }
+    "$CONTAINER_RUNTIME" stop -t 5 "$name" >/dev/null 2>&1 || true
+    "$CONTAINER_RUNTIME" rm -f "$name" >/dev/null
+    say "$name is gone; its notebooks are in $NOTEBOOKS"
+}
+
+# Made anew, so that it sees the driver as it is now; the address stays.
+lab_restart() {
+    [ ! -f "$state/$(container_of "$1").token" ] || cp -p "$state/$(container_of "$1").token" "$state/keep"
+    lab_stop "$1"
+    [ ! -f "$state/keep" ] || mv "$state/keep" "$state/$(container_of "$1").token"
+    lab_start "$1" keep
+}
+
+lab_logs() {
+    check_values
+    "$CONTAINER_RUNTIME" logs -f "$(container_of "$1")"
+}
+
+lab_shell() {
+    check_values
+    "$CONTAINER_RUNTIME" exec -it "$(container_of "$1")" bash
+}
+
+lab_url() {
+    check_values
+    is_running "$(container_of "$1")" || die "$(container_of "$1") is not running" "make $1"
+    address_of "$(container_of "$1")" "$(port_of "$1")"
+}
+
+# A Quadlet, by nvbind: systemd then starts the lab. The token is in a file that the unit names.
+lab_service() {
+    local kind=$1 name image port profile=jupyter
+    check_values
+    check_engine
+    check_folders
+    [ "$CONTAINER_RUNTIME" = podman ] || die "a Quadlet is Podman's" "make CONTAINER_RUNTIME=podman ${kind}_service"
+    find_nvbind
+    [ -n "$nvbind" ] || die "nvbind writes the unit, and it is not installed" "make install in nvbind's folder"
+    name=$(container_of "$kind")
+    image=$(lab_image "$kind")
+    if [ "$kind" = pylab ]; then
+        port=(-p "$BIND:$PYPORT:8888" -p "$BIND:$TFPORT:6006" -p "$BIND:$DTPORT:40000")
+    else
+        port=(-p "$BIND:$RPORT:9999")
+        profile=ai-ml
+    fi
+    read_gpu_words
+    choose_user
+    mount_words
+    read_token "$name" keep
+    (umask 077 && printf '%s\n' "${open:+PYRLAB_AUTH=none}${JUPYTER_TOKEN:+JUPYTER_TOKEN=$JUPYTER_TOKEN}" \
+        >"$state/$name.env")
+    "$nvbind" generate quadlet --install --unit "$kind" --profile "$profile" \
+        --name "$name" "${port[@]}" "${mounts[@]}" "${user_words[@]}" --env-file "$state/$name.env" \
+        "${gpu_words[@]}" "$image" || die "the unit was not written"
+    address_of "$name" "$(port_of "$kind")"
+}

@@ -1,0 +1,136 @@
+# PyRLab's Makefile: wrong values are one clear line, nothing is built or started then, and DOCKER_ARGS
+# become what they mean. Containers are tested in tests/engine/80-pyrlab.bats.
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+    LAB=$BATS_TEST_TMPDIR/pyrlab
+    cp -r "$NVB_SOURCE/pyrlab" "$LAB"
+    rm -rf "$LAB/notebooks" "$LAB/notebook" "$LAB/build.log"
+    # An engine that must not be called.
+    mkdir "$BATS_TEST_TMPDIR/bin"
+    for name in podman docker; do
+        printf '#!/bin/sh\necho "$0 $*" >>"%s/called"\nexit 99\n' "$BATS_TEST_TMPDIR" \
+            >"$BATS_TEST_TMPDIR/bin/$name"
+        chmod +x "$BATS_TEST_TMPDIR/bin/$name"
+    done
+}
+
+lab() {
+    run --separate-stderr env PATH="$BATS_TEST_TMPDIR/bin:$PATH" make -s -C "$LAB" "$@"
+    printf '%s\n' "$output" "-- $stderr"
+}
+
+# refused MESSAGE WORD...: one line says it, and no engine was called.
+refused() {
+    local message=$1
+    shift
+    lab "$@"
+    [ "$status" -ne 0 ]
+    [[ ${stderr_lines[0]} = "pyrlab: error: $message"* ]]
+    [ "$(grep -c 'pyrlab: error' <<<"$stderr")" = 1 ]
+    [ ! -e "$BATS_TEST_TMPDIR/called" ]
+    [ ! -e "$LAB/build.log" ]
+}
+
+@test "wrong values are one line, and nothing is built" {
+    refused "CONTAINER_RUNTIME is one of: docker podman; not 'podmann'" CONTAINER_RUNTIME=podmann build
+    refused "PACKAGES is one of: pypi debian; not 'conda'" PACKAGES=conda build_base
+    refused "PYLAB is one of: mini common torch tf jax; not 'torhc'" PYLAB=torhc tag_pylab
+    refused "there is no flavour 'torhc'" build_pylab-torhc
+    refused "PACKAGES=debian has no tf" PACKAGES=debian build_pylab-tf
+    refused "PYTHONBASE is the tag of an image" PYTHONBASE='3.12 bullseye' build
+    refused "USERNS is one of" USERNS=host pylab
+    refused "PYPORT is a port from 1 to 65535, not '0'" PYPORT=0 pylab
+    refused "TFPORT is a port from 1 to 65535, not '70000'" TFPORT=70000 pylab
+    refused "BIND is an address" BIND=everywhere pylab
+    refused "UID is a number, not 'me'" UID=me build_base
+    refused "CUDA_INSTALL is one of: no yes; not '12'" CUDA_INSTALL=12 build_base
+}
+
+@test "folders: a missing one, a relative one, one that no engine takes" {
+    refused_after_engine() {
+        local message=$1
+        shift
+        lab CONTAINER_RUNTIME=podman "$@" pylab
+        [ "$status" -ne 0 ]
+        [[ $stderr = *"pyrlab: error: $message"* ]]
+        [ ! -e "$BATS_TEST_TMPDIR/called" ]
+    }
+    refused_after_engine "NOTEBOOKS: there is no folder '/nowhere'" NOTEBOOKS=/nowhere
+    refused_after_engine "DOCKER is an absolute path, not 'here'" DOCKER=here
+    mkdir "$BATS_TEST_TMPDIR/a:b"
+    refused_after_engine "NOTEBOOKS: an engine takes no ':'" NOTEBOOKS="$BATS_TEST_TMPDIR/a:b"
+}
+
+@test "an engine that is not installed is named with the command that installs it" {
+    run env PATH=/nowhere "$BASH" -c 'HERE=$1 CONTAINER_RUNTIME=podman; . "$1/scripts/check.bash"; check_engine' \
+        bash "$LAB"
+    [ "$status" -eq 1 ]
+    [[ $output = *"podman is not installed"*"sudo apt-get install -y podman"* ]]
+}
+
+# words DOCKER_ARGS: the words that the engine gets, one a line; what is said goes to stderr.
+words() {
+    run --separate-stderr env HERE="$LAB" CONTAINER_RUNTIME=podman HOME=/tmp DOCKER_ARGS="$1" "$BASH" -euc '
+        here=$HERE
+        for part in check build start; do . "$here/scripts/$part.bash"; done
+        read_gpu_words
+        printf "%s\n" "${gpu_words[@]}"'
+    [ "$status" -eq 0 ]
+}
+
+@test "DOCKER_ARGS: words and quotes as a shell has them, and nothing is expanded" {
+    words "--device nvidia.com/gpu=all -e 'A=b c' -e \$(id)"
+    [ "$output" = "--device
+nvidia.com/gpu=all
+-e
+A=b c
+-e
+\$(id)" ]
+    [ -z "$stderr" ]
+    words ""
+    [ -z "$output" ]
+}
+
+@test "DOCKER_ARGS: the listing of nodes with a folder in it is mended, with one warning" {
+    local dev=$BATS_TEST_TMPDIR/dev listing
+    mkdir -p "$dev/nvidia-caps"
+    touch "$dev"/{nvidia0,nvidiactl} "$dev"/nvidia-caps/nvidia-cap{1,2}
+    listing=$(ls "$dev"/nvidia* | sed 's/^/--device /')
+    [[ $listing = *"--device $dev/nvidia-caps:"* ]]
+    words "$(tr '\n' ' ' <<<"$listing")"
+    [ "$output" = "--device
+$dev/nvidia0
+--device
+$dev/nvidiactl
+--device
+$dev/nvidia-caps/nvidia-cap1
+--device
+$dev/nvidia-caps/nvidia-cap2" ]
+    [ "$(grep -c warning <<<"$stderr")" = 1 ]
+    rm -r "$dev/nvidia-caps"
+    words "$(ls "$dev"/nvidia* | sed 's/^/--device /' | tr '\n' ' ')"
+    [ "${#lines[@]}" = 4 ]
+    [ -z "$stderr" ]
+}
+
+@test "make alone, help: what there is; every target of the document is known to make" {
+    lab
+    [ "$status" -eq 0 ]
+    [[ $output = *"tag_pylab PYLAB=mini"* ]]
+    for target in build build_base build_pylab build_pylab-{mini,common,torch,tf,jax} build_rbase \
+        build_rlab tag_pylab {pylab,rlab}{,_start,_stop,_restart,_logs,_shell,_url,_service} \
+        pod_start pod_stop compose_up compose_down image_clean cache_clean clean all help doctor; do
+        run make -n -C "$LAB" "$target"
+        [ "$status" -eq 0 ]
+        [[ $output = *"/scripts/lab' "* ]]
+    done
+}
+
+@test "no list names a package twice, and every word of one is known" {
+    for list in "$LAB"/packages/*.*; do
+        run ! grep -vE '^(#|(apt|unpack|pip|component) )' "$list"
+        [ -z "$(sed -n 's/^apt //p' "$list" | tr ' ' '\n' | sort | uniq -d)" ]
+    done
+}

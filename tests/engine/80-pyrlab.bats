@@ -1,0 +1,201 @@
+# PyRLab on rootless Podman: the images that were built from the distribution's packages, run.
+
+load ../lib/engine
+load ../lib/lab
+bats_require_minimum_version 1.5.0
+
+NAME=pylab_3.12-bullseye_8888
+
+setup_file() { lab_setup_file; }
+
+teardown() {
+    [ -z "${LAB:-}" ] || podman_rootless pod rm -fa -t 0 >/dev/null 2>&1 || true
+    [ -z "${LAB:-}" ] || podman_rootless rm -fa -t 0 >/dev/null 2>&1 || true
+}
+
+smi() {
+    run podman_rootless exec "$NAME" nvidia-smi
+    echo "$output"
+    [ "$status" -eq "$(smi_status "$TREE")" ]
+}
+
+@test "the document's lines in order, then nvidia-smi in the container" {
+    # Each layer is in the store, so these build nothing anew.
+    lab_make CONTAINER_RUNTIME=podman build_base
+    [ "$status" -eq 0 ]
+    lab_make CONTAINER_RUNTIME=podman build_pylab-mini
+    [ "$status" -eq 0 ]
+    [ "$(grep -c '^STEP\|Using cache' "$LAB/build.log")" -ge 10 ]
+    lab_make CONTAINER_RUNTIME=podman tag_pylab PYLAB=mini
+    [ "$status" -eq 0 ]
+    lab_make CONTAINER_RUNTIME=podman pylab
+    [ "$status" -eq 0 ]
+    [[ $output = "http://127.0.0.1:8888/lab?token="* ]]
+    # A terminal, as the document has it.
+    run in_lab script -qec "podman exec -it $NAME bash -c 'tty && nvidia-smi'" /dev/null
+    echo "$output"
+    [[ $output = *"/dev/pts/"* ]]
+    smi
+}
+
+@test "make pylab to an answering /api: at most 3 s; mini is at most 1.0 GB" {
+    local start end
+    lab_make pylab PYLAB=mini
+    lab_make pylab_stop
+    start=$(date +%s%N)
+    lab_make pylab PYLAB=mini
+    end=$(date +%s%N)
+    [ "$status" -eq 0 ]
+    echo "# $(((end - start) / 1000000)) ms" >&3
+    size=$(podman_rootless image inspect --format '{{.Size}}' localhost/pylab-mini:3.12-bullseye)
+    echo "# $((size / 1000000)) MB" >&3
+    [ "$size" -le 1000000000 ]
+    # The machine may be busy with other things: three times the target is the limit of the test.
+    [ $(((end - start) / 1000000)) -le 9000 ]
+}
+
+@test "a token is asked for, on this machine's own address alone, and stands on no command line" {
+    lab_make pylab
+    [ "$status" -eq 0 ]
+    [ "${#TOKEN}" = 48 ]
+    [[ $(api /contents | tail -1) = 403 ]]
+    [[ $(api /contents -H "Authorization: token $TOKEN" | tail -1) = 200 ]]
+    [[ $(api /contents -H "Authorization: token ${TOKEN%?}x" | tail -1) = 403 ]]
+    run podman_rootless port "$NAME"
+    [ "$(grep -vc '127.0.0.1:' <<<"$output")" = 0 ]
+    [ "${#lines[@]}" = 3 ]
+    run grep -laF "$TOKEN" /proc/[0-9]*/cmdline
+    [ -z "$output" ]
+    run podman_rootless image inspect localhost/pylab-mini:3.12-bullseye
+    [[ $output != *JUPYTER_TOKEN* ]]
+    [ "$(in_lab sh -c 'stat -c %a ~/.local/state/pyrlab/*.token')" = 600 ]
+    run podman_rootless inspect --format '{{.EffectiveCaps}} {{.HostConfig.CapAdd}}' "$NAME"
+    [[ $output != *SYS_ADMIN* ]]
+    # The same address after a restart; another after a stop.
+    local first=$TOKEN
+    lab_make pylab_restart
+    [ "$status" -eq 0 ]
+    [ "$TOKEN" = "$first" ]
+    lab_make pylab_stop
+    lab_make pylab
+    [ "$TOKEN" != "$first" ]
+}
+
+@test "TOKEN= switches the question off, with a warning" {
+    lab_make pylab TOKEN=
+    [ "$status" -eq 0 ]
+    [[ $stderr = *"warning: TOKEN is empty"* ]]
+    [ "$output" = "http://127.0.0.1:8888/lab" ]
+    [[ $(api /contents | tail -1) = 200 ]]
+}
+
+owned() {
+    lab_make pylab "USERNS=$1"
+    [ "$status" -eq 0 ]
+    run api /contents/volumes/notebooks/own.txt -X PUT -H "Authorization: token $TOKEN" \
+        -d '{"type": "file", "format": "text", "content": "hello"}'
+    [ "${lines[-1]}" = 201 ]
+    [ "$(stat -c '%u:%g' "$NOTES/own.txt")" = "$NVBIND_T_UID:$NVBIND_T_UID" ]
+    [ "$(cat "$NOTES/own.txt")" = hello ]
+    rm "$NOTES/own.txt"
+    [ "$(stat -c %u "$WORK/welcome.ipynb")" = "$NVBIND_T_UID" ]
+}
+
+@test "a file that the lab writes is the user's: USERNS=root" { owned root; }
+@test "a file that the lab writes is the user's: USERNS=keep-id" { owned keep-id; }
+
+@test "DOCKER_ARGS: CDI, nodes by hand, NVIDIA's runtime, and the listing with a folder in it" {
+    local form
+    for form in '--device nvidia.com/gpu=all' '--runtime=nvidia --gpus all' \
+        "--device $TREE/dev/nvidia0:/dev/nvidia0 --device $TREE/dev/nvidiactl:/dev/nvidiactl"; do
+        lab_make pylab DOCKER_ARGS="$form"
+        [ "$status" -eq 0 ]
+        run podman_rootless exec "$NAME" sh -c 'nvidia-smi; echo "exit $?"; ls /dev/nvidia0'
+        echo "$form: $output"
+        # Without its libraries: 12.
+        [[ $output = *"exit 9"* || $output = *"exit $(smi_status "$TREE")"* ]]
+        [[ $output = *"/dev/nvidia0"* ]]
+        lab_make pylab_stop
+    done
+}
+
+@test "without nvbind, and without a GPU, the lab starts and says so" {
+    mkdir -p "$BATS_TEST_TMPDIR/none"
+    HOST_ROOT=$BATS_TEST_TMPDIR/none
+    chmod a+rx "$BATS_TEST_TMPDIR" "$HOST_ROOT"
+    lab_make pylab
+    [ "$status" -eq 0 ]
+    [[ $stderr = *"GPUs: none on this machine; the lab starts without"* ]]
+    lab_make pylab_stop
+    LAB_PATH=$PATH
+    lab_make pylab
+    [ "$status" -eq 0 ]
+    [[ $stderr = *"GPUs: none, nvbind is not installed"* ]]
+}
+
+@test "what stands in the way is one line: a port in use, a port of root's, an image that is not there" {
+    lab_make pylab
+    lab_make pylab PYTHONBASE=other TFPORT=6007
+    [ "$status" -ne 0 ]
+    [[ $stderr = *"there is no image localhost/pylab-mini:other"* ]]
+    podman_rootless rename "$NAME" elsewhere
+    lab_make pylab
+    [ "$status" -ne 0 ]
+    [[ $stderr = *"port 8888 (PYPORT) on 127.0.0.1 is in use"* ]]
+    podman_rootless rm -f -t 0 elsewhere
+    lab_make pylab PYPORT=80
+    [ "$status" -ne 0 ]
+    [[ $stderr = *"port 80 (PYPORT) is below"*"sysctl"* ]]
+}
+
+@test "the notebook that is shipped runs from top to bottom, with a GPU's driver and without" {
+    local done='jupyter-nbconvert --to notebook --execute --output-dir /tmp /notebook/welcome.ipynb &&
+        cat /tmp/welcome.ipynb'
+    lab_make pylab
+    run podman_rootless exec "$NAME" sh -c "$done"
+    [ "$status" -eq 0 ]
+    [[ $output = *"the driver's library is here, and cuInit says 100"* ]]
+    [[ $output = *"image/png"* ]]
+    lab_make pylab_stop
+    LAB_PATH=$PATH
+    lab_make pylab
+    run podman_rootless exec "$NAME" sh -c "$done"
+    [ "$status" -eq 0 ]
+    [[ $output = *"no libcuda.so.1: the lab was started without a GPU"* ]]
+    [[ $output = *"image/png"* ]]
+}
+
+@test "a pod with TensorBoard's stand-in beside the lab" {
+    lab_make pod_start TB_IMAGE=localhost/pylab-mini:3.12-bullseye \
+        TB_COMMAND='python3 -m http.server 6006 --directory /logs'
+    [ "$status" -eq 0 ]
+    touch "$NOTES/log.of.tensorboard"
+    [[ $(curl -s -m 10 http://127.0.0.1:6006/) = *log.of.tensorboard* ]]
+    [[ $(api /contents -H "Authorization: token $TOKEN" | tail -1) = 200 ]]
+    [[ $(api /contents | tail -1) = 403 ]]
+    run podman_rootless exec jupyter nvidia-smi
+    [ "$status" -eq "$(smi_status "$TREE")" ]
+    run podman_rootless pod ps --format '{{.Name}} {{.Status}}'
+    [ "$output" = "pylab-pod Running" ]
+    lab_make pod_start
+    [ "$status" -ne 0 ]
+    [[ $stderr = *"the pod pylab-pod is there"* ]]
+    lab_make pod_stop
+    [ "$status" -eq 0 ]
+    run podman_rootless pod ps -q
+    [ -z "$output" ]
+}
+
+@test "compose: the lab and TensorBoard's stand-in, by podman-compose" {
+    command -v podman-compose >/dev/null || skip "podman-compose is not installed"
+    lab_make compose_up TB_IMAGE=localhost/pylab-mini:3.12-bullseye \
+        TB_COMMAND='python3 -m http.server 6006 --directory /logs'
+    [ "$status" -eq 0 ]
+    [[ $(curl -s -m 10 http://127.0.0.1:6006/) = *Directory* ]]
+    [[ $(api /contents | tail -1) = 403 ]]
+    [[ $(api /contents -H "Authorization: token $TOKEN" | tail -1) = 200 ]]
+    lab_make compose_down TB_IMAGE=localhost/pylab-mini:3.12-bullseye
+    [ "$status" -eq 0 ]
+    run podman_rootless ps -aq
+    [ -z "$output" ]
+}

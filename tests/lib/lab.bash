@@ -1,0 +1,48 @@
+# Bats helpers for PyRLab's labs, beside tests/lib/engine.bash, in the store that the images were
+# built in.
+#
+#   lab_setup_file        a copy of pyrlab/ in $LAB that the unprivileged user may write, with
+#                         $NOTES and $WORK as its folders; nvidia-smi's files from driver-550
+#   in_lab COMMAND...     as that user, in that folder, nvbind on PATH
+#   lab_make WORD...      make with the engine, its status in $status; its words to stderr
+#   api PATH [CURL...]    what the lab answers, status code on the last line
+
+lab_setup_file() {
+    engine_setup_file
+    need_part driver-550
+    need_part pyrlab-mini
+    local store=$NVBIND_T_CACHE/store/pyrlab-build/store
+    [ "$NVBIND_T_MODE" = root ] || skip "started by an ordinary user: the images' store is root's to lay"
+    [ -d "$store" ] || skip "the store of the images is gone: tests/lib/cache clean pyrlab-mini"
+    sed -i "s|^rootless_storage_path.*|rootless_storage_path = \"$store\"|" "$NVBIND_T_DIR/conf/user/storage.conf"
+    TREE=$(part_path driver-550)
+    LAB=$NVBIND_T_DIR/tmp/lab/pyrlab NOTES=$NVBIND_T_DIR/tmp/lab/notes WORK=$NVBIND_T_DIR/tmp/lab/work
+    export TREE LAB NOTES WORK BATS_TEST_RETRIES=0
+    mkdir -p "${LAB%/*}"
+    cp -a "$NVBIND_T_SRC/pyrlab" "$LAB"
+    mkdir -p "$NOTES" "$WORK"
+    chown -R "$NVBIND_T_UID:$NVBIND_T_UID" "${LAB%/*}"
+    sed -i "s|^CONTAINER_RUNTIME ?=.*|CONTAINER_RUNTIME := podman|; s|^PACKAGES ?=.*|PACKAGES := debian|
+        s|^NOTEBOOKS ?=.*|NOTEBOOKS := $NOTES|; s|^DOCKER ?=.*|DOCKER := $WORK|
+        s|^BUILD_ARGS ?=.*|BUILD_ARGS := --isolation=chroot|" "$LAB/Configuration.mk"
+    use_runtime runc
+    # Left by a run that was cut short.
+    podman_rootless rm -af -t 0 >/dev/null
+}
+
+in_lab() {
+    as_user env NVBIND_HOST_ROOT="${HOST_ROOT-$TREE}" PATH="${LAB_PATH-$NVBIND_BIN:$PATH}" -C "$LAB" "$@"
+}
+
+lab_make() {
+    run --separate-stderr in_lab make -s "$@"
+    printf '%s\n' "$output" "-- $stderr"
+    [[ $output != *"token="* ]] || ADDRESS=$(grep -m1 'token=' <<<"$output")
+    TOKEN=${ADDRESS##*token=}
+}
+
+api() {
+    local path=$1
+    shift
+    curl -s -m 20 -w '\n%{http_code}' "$@" "http://127.0.0.1:8888/api$path"
+}
