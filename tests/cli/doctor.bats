@@ -267,6 +267,18 @@ END
     nvbind doctor --unit corrected.service 2>/dev/null | cmp - corrected.service
 }
 
+@test "a corrected service is one that systemd takes" {
+    command -v systemd-analyze >/dev/null || skip "systemd-analyze is not installed"
+    printf '%s\n' '[Unit]' 'After=network.target' '[Service]' 'Type=simple' 'User=root' \
+        "ExecStart=$NVBIND_BIN/nvbind run --gpu all --name a -d image" 'Restart=always' \
+        '[Install]' 'WantedBy=multi-user.target' >gpu-a.service
+    mkdir right
+    nvbind doctor --unit gpu-a.service 2>/dev/null >right/gpu-a.service || [ $? -eq 1 ]
+    systemd-analyze verify "$PWD/right/gpu-a.service" 2>messages || true
+    cat messages
+    run ! grep -q gpu-a messages
+}
+
 @test "letters that stand together, and words of the container's own" {
     cat >a.service <<'END'
 [Service]

@@ -102,3 +102,33 @@ explains() {
     cat said
     grep -q "bind-source.*'/not/there/at/all', which is to be mounted, is not there" said
 }
+
+@test "a corrected Quadlet file is one that Podman's generator takes" {
+    generator=/usr/lib/systemd/system-generators/podman-system-generator
+    [ -x "$generator" ] || generator=/usr/libexec/podman/quadlet
+    [ -x "$generator" ] || skip "this Podman has no Quadlet"
+    mkdir units
+    cat >gpu-service.container <<'END'
+[Unit]
+Description=GPU Service Container
+After=network.target
+
+[Container]
+Image=ai-service:latest
+Exec=nvbind run --runtime podman --gpu all ai-service:latest
+Volume=%h/data:/data:Z
+PublishPort=8080:8080
+
+[Service]
+Restart=always
+
+[Install]
+WantedBy=default.target
+END
+    "$NVBIND_BIN/nvbind" doctor --unit gpu-service.container >units/gpu-service.container || true
+    QUADLET_UNIT_DIRS=$PWD/units "$generator" --dryrun >service
+    cat service
+    grep -q -- '^ExecStart=.*podman.* run .*--device nvidia.com/gpu=all' service
+    grep -q -- '^ExecStart=.*--publish 8080:8080' service
+    run ! grep -q '^ExecStart=.*nvbind' service
+}
