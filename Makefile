@@ -10,7 +10,7 @@ SECONDS_EACH ?= 60
 
 .NOTPARALLEL:
 .PHONY: help build build-tests build-sanitized demo check check-style check-unit check-cli \
-	check-hosts check-engine check-engines setup-check bench fuzz install uninstall clean format
+	check-hosts check-engine check-engines check-packages setup-check bench fuzz install uninstall clean format
 
 help:
 	@echo 'make build           install what a build needs, then build/bin/nvbind, nvbind-hook, nvbind-probe'

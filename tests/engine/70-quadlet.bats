@@ -1,4 +1,5 @@
-# engines: podman54 podman5 podman6
+# engines: podman54
+# more engines: podman5 podman6
 #
 # Podman's own Quadlet generator reads what we write: every option of the table comes back as the
 # option that it was, and every byte of a hostile value arrives.
