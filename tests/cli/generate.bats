@@ -1,5 +1,5 @@
 # nvbind generate: services, scripts and rules. Quadlets are in tests/engine/70-quadlet.bats, where
-# Podman's own generator reads them.
+# Podman's own generator reads them; services for Docker in 61-selftest-docker.bats, where one runs.
 
 bats_require_minimum_version 1.5.0
 
@@ -9,12 +9,7 @@ setup() {
     nvbind simulate host --gpus 2 >/dev/null
     export NVBIND_HOST_ROOT=$PWD/host
     mkdir bin
-    for engine in podman docker; do
-        printf '#!/bin/sh\nexit 9\n' >bin/$engine
-    done
     printf '#!/bin/sh\ncase $* in *version*) echo podman version 4.3.1;; *) exit 9;; esac\n' >bin/podman
-    printf '#!/bin/sh\ncase $* in *version*) echo Docker version 20.10.24, build x;; *) exit 9;; esac\n' \
-        >bin/docker
     chmod +x bin/*
     export PATH=$PWD/bin:$PATH XDG_CACHE_HOME=$PWD/cache
     words=${NVBIND_BUILD:-${NVBIND_BIN%/bin}}/tests/unit_words
@@ -39,15 +34,6 @@ setup() {
     fi
 }
 
-@test "a service for Docker stays in the foreground" {
-    nvbind generate systemd --scope system --runtime docker --gpu all --name ai localhost/img >ai.service
-    grep -qx 'Type=simple' ai.service
-    grep -qx 'Requires=docker.service' ai.service
-    mapfile -d '' -t line < <("$words" ExecStart <ai.service)
-    [[ " ${line[*]} " != *detach* && " ${line[*]} " != *sdnotify* ]]
-    [[ " ${line[*]} " = *' --gpu=all --name=ai --rm -- localhost/img ' ]]
-}
-
 @test "hostile values arrive in ExecStart to the byte" {
     local hostile=('%h %%' '$X ${X} $(X)' 'a"b'\''c' 'back\slash \n' $'new\nline' '-leading' 'end\' ' x ')
     for value in "${hostile[@]}"; do
@@ -68,8 +54,6 @@ setup() {
     run -2 nvbind generate systemd --gpu none
     run -2 --separate-stderr nvbind generate quadlett
     [[ $stderr = *"did you mean 'nvbind generate quadlet'"* ]]
-    run -2 --separate-stderr nvbind generate quadlet --runtime docker --gpu none localhost/img
-    [[ $stderr = *"Quadlet is Podman's"* ]]
 }
 
 @test "a script runs the engine with its own words behind" {

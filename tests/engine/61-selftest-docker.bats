@@ -34,3 +34,22 @@ teardown_file() {
     [ -z "$(docker images -q)" ]
     [ -z "$(docker ps -aq)" ]
 }
+
+@test "a service for Docker stays in the foreground, and its command line starts the container" {
+    local line
+    docker import - localhost/busybox <"$(part_path busybox)" >/dev/null
+    "$NVBIND_BIN/nvbind" --host-root "$NVBIND_T_DIR/tmp/host" generate systemd --scope system \
+        --runtime docker --gpu 0 --network none --name ai localhost/busybox sh -c 'echo "in $HOSTNAME%"; ls /dev/nvidia0' \
+        >"$NVBIND_T_DIR/ai.service"
+    grep -qx 'Type=simple' "$NVBIND_T_DIR/ai.service"
+    grep -qx 'Requires=docker.service' "$NVBIND_T_DIR/ai.service"
+    mapfile -d '' -t line < <("$NVBIND_BUILD/tests/unit_words" ExecStart <"$NVBIND_T_DIR/ai.service")
+    [[ " ${line[*]} " != *detach* && " ${line[*]} " != *sdnotify* ]]
+    run "${line[@]}"
+    echo "$output"
+    [ "$status" -eq 0 ]
+    [[ $output = *'%'*'/dev/nvidia0' ]]
+    run "$NVBIND_BIN/nvbind" generate quadlet --runtime docker --gpu none localhost/busybox
+    [ "$status" -eq 2 ]
+    [[ $output = *"Quadlet is Podman's"* ]]
+}

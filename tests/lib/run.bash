@@ -61,6 +61,7 @@ be_ordinary() {
     chmod 0777 "$BATS_TEST_TMPDIR/home2"
     chmod a+x "$BATS_RUN_TMPDIR" "$BATS_FILE_TMPDIR" "$BATS_TEST_TMPDIR"
     [ "$(id -u)" -eq 0 ] || return 0
+    chown -R 65534:65534 "$BATS_TEST_TMPDIR/home2"
     ordinary+=(setpriv --reuid 65534 --regid 65534 --clear-groups)
     "${ordinary[@]}" test -x "$NVBIND_BIN/nvbind" || skip "the build folder is closed to other users"
 }
