@@ -108,6 +108,9 @@ bool nvb_option_is_available(const struct nvb_option *option, unsigned engine, u
                              unsigned *ret_since)
 {
     *ret_since = 0;
+    /* A row that stands beside the table is the only one of its name. */
+    if (option->scope == NVB_OPTION_EXEC && nvb_option_is_in(option, engine, version))
+        return true;
     for (size_t i = lower_bound(option->name, strlen(option->name)); i < nvb_options_len; i++) {
         const struct nvb_option *row = &nvb_options[i];
 
