@@ -34,7 +34,8 @@ static void check_answers(struct nvb_doctor *d, struct nvb_finding *f)
     if (!podman->installed) {
         nvb_finding_skip(f, "Podman is not installed");
     } else if (!podman->asked) {
-        nvb_finding_skip(f, "it was not asked: two calls of engines are the most");
+        nvb_finding_skip(
+            f, "Podman was not asked: it has no image store yet, which asking would make");
     } else if (podman->answered) {
         nvb_finding_ok(f, "'podman info' answers");
     } else {
@@ -83,6 +84,8 @@ static void check_oci(struct nvb_doctor *d, struct nvb_finding *f)
     const char *path = nvb_doc_find_text(runtime, "path");
     if (!podman->installed) {
         nvb_finding_skip(f, "Podman is not installed");
+    } else if (!podman->asked && name) {
+        nvb_finding_ok(f, "%s is installed", name);
     } else if (!podman->answered) {
         nvb_finding_skip(f, "Podman did not say");
     } else if (!name || !*name || !path || !*path) {

@@ -1,7 +1,9 @@
 /* Facts of the machine that several checks ask for: mounts, cgroups, engines, arguments. */
 
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/process.h"
 #include "data/json.h"
@@ -147,6 +149,20 @@ static const char *version_in_info(const struct nvb_doctor_engine *e)
     return nvb_doc_find_text(nvb_doc_find(&e->info, "version"), "Version");
 }
 
+/*
+ * Whether Podman would be asked for the first time by this caller: "podman info" then makes an
+ * image store, with whatever driver it picks, and as a user leaves a process behind that keeps the
+ * namespaces. The doctor changes nothing, so it does not ask.
+ */
+static bool would_make_store(const struct nvb_doctor *d)
+{
+    struct stat st;
+    if (d->options->caller.uid == 0)
+        return stat("/var/lib/containers/storage", &st) < 0 && geteuid() == 0;
+    _cleanup_free_ char *store = nvb_doctor_data_path(d, "containers/storage");
+    return store && d->user.home && stat(d->user.home, &st) == 0 && stat(store, &st) < 0;
+}
+
 static void find_engine(struct nvb_doctor *d, enum nvb_engine_kind kind,
                         struct nvb_doctor_engine *e)
 {
@@ -169,7 +185,8 @@ static void find_engine(struct nvb_doctor *d, enum nvb_engine_kind kind,
         _cleanup_free_ char *text = number ? nvb_strndup(number, strcspn(number, " ,\r\n")) : NULL;
         take_version(e, text);
     }
-    ask(d, e);
+    if (kind == NVB_ENGINE_DOCKER || !would_make_store(d))
+        ask(d, e);
     if (nvb_doc_find(&e->info, "host") && kind == NVB_ENGINE_DOCKER)
         e->engine.kind = NVB_ENGINE_PODMAN;
     take_version(e, version_in_info(e));
@@ -203,10 +220,23 @@ const struct nvb_doctor_engine *nvb_doctor_docker(struct nvb_doctor *d)
     return &d->docker;
 }
 
+/* Podman's own order where nothing is configured (containers.conf(5), runtime). */
+static const char *guess_runtime(const struct nvb_doctor *d)
+{
+    static const char *const paths[] = {"/usr/bin/crun", "/usr/local/bin/crun", "/usr/bin/runc",
+                                        "/usr/sbin/runc"};
+    for (size_t i = 0; i < NVB_COUNT(paths); i++)
+        if (nvb_doctor_exists(d, paths[i]))
+            return nvb_path_base(paths[i]);
+    return NULL;
+}
+
 const char *nvb_doctor_oci_runtime(struct nvb_doctor *d)
 {
     const struct nvb_doctor_engine *podman = nvb_doctor_podman(d);
     const struct nvb_doc *host = nvb_doc_find(&podman->info, "host");
+    if (podman->installed && !podman->asked)
+        return guess_runtime(d);
     return nvb_doc_find_text(nvb_doc_find(host, "ociRuntime"), "name");
 }
 

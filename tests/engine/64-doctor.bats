@@ -57,6 +57,14 @@ explains() {
     [ "$(wc -l <calls)" -le 2 ]
 }
 
+@test "a user without an image store has none afterwards" {
+    mkdir -m 777 home
+    as rootless env HOME="$PWD/home" XDG_DATA_HOME= "$NVBIND_BIN/nvbind" doctor --json >json || true
+    jq -e '.checks[] | select(.name == "engine") | .verdict == "ok"' json
+    jq -e '.checks[] | select(.name == "engine-answers") | .verdict == "skip"' json
+    [ ! -e home/.local ]
+}
+
 @test "a CDI device that no file has" {
     image=$(import_image rootless busybox)
     explains cdi-spec podman run --rm --device nvidia.com/gpu=nosuch "$image" true
