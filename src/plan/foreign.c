@@ -71,21 +71,54 @@ static int fail_unknown(const struct foreign *f, const char *name, struct nvb_er
 
 /* ---- laying it in ---------------------------------------------------------------------------- */
 
+/* Neither ".." nor a link of another root leads out of it: the engine would follow them. */
+static int move_path(const struct nvb_root *root, const char *path, char **host_path,
+                     struct nvb_error **err)
+{
+    _cleanup_free_ char *inside = NULL;
+    int r = nvb_root_resolve(root, path, -1, &inside);
+    if (r < 0)
+        return nvb_error_make(err, nvb_error_kind_of(-r), -r, "'%s' below '%s'", path, root->path);
+    char *outside = nvb_root_outside(root, inside);
+    free(*host_path);
+    *host_path = outside;
+    return 0;
+}
+
 /* Paths of another root are that root's. */
-static void move_paths(const struct nvb_root *root, struct nvb_cdi_edits *edits)
+static int move_paths(const struct nvb_root *root, struct nvb_cdi_edits *edits,
+                      struct nvb_error **err)
 {
     if (nvb_root_is_host(root))
+        return 0;
+    nvb_vec_foreach (node, &edits->nodes)
+        if (move_path(root, node->host_path ? node->host_path : node->path, &node->host_path, err) <
+            0)
+            return -1;
+    nvb_vec_foreach (mount, &edits->mounts)
+        if (move_path(root, mount->host_path, &mount->host_path, err) < 0)
+            return -1;
+    return 0;
+}
+
+static void drop_hooks(struct nvb_cdi_edits *edits)
+{
+    struct nvb_cdi_edits dropped = {.hooks = edits->hooks};
+    memset(&edits->hooks, 0, sizeof(edits->hooks));
+    nvb_cdi_edits_done(&dropped);
+}
+
+/* A program of another root's is none of this machine's, and what that root says runs nothing
+ * here. */
+static void drop_strange_hooks(const struct foreign *f, struct nvb_cdi_edits *edits)
+{
+    if (nvb_root_is_host(&f->root) || edits->hooks.count == 0)
         return;
-    nvb_vec_foreach (node, &edits->nodes) {
-        char *outside = nvb_root_outside(root, node->host_path ? node->host_path : node->path);
-        free(node->host_path);
-        node->host_path = outside;
-    }
-    nvb_vec_foreach (mount, &edits->mounts) {
-        char *outside = nvb_root_outside(root, mount->host_path);
-        free(mount->host_path);
-        mount->host_path = outside;
-    }
+    nvb_notes_add(f->state->notes, NVB_NOTE_WARNING,
+                  "%zu hooks of the device's specification are left out, first among them '%s': "
+                  "nothing of another root is run on this machine",
+                  edits->hooks.count, edits->hooks.items[0].path);
+    drop_hooks(edits);
 }
 
 /* A mount that is none of a file of the host's can be said by CDI alone. */
@@ -125,8 +158,10 @@ static int lay_device(struct foreign *f, const struct nvb_cdi_entry *entry, stru
     nvb_cdi_edits_merge(&edits, &device->edits);
     nvb_cdi_edits_merge(&edits, &spec.edits);
     r = check_edits(&edits, entry->name, path, err);
+    if (r == 0)
+        r = move_paths(&f->root, &edits, err);
     if (r == 0) {
-        move_paths(&f->root, &edits);
+        drop_strange_hooks(f, &edits);
         (void)nvb_claims_filter(&s->claims, &edits);
         nvb_cdi_edits_merge(&s->plan->edits, &edits);
     }
@@ -138,7 +173,6 @@ static int lay_device(struct foreign *f, const struct nvb_cdi_entry *entry, stru
 static void settle_hooks(struct nvb_plan_state *s)
 {
     struct nvb_cdi_edits *edits = &s->plan->edits;
-    struct nvb_cdi_edits dropped = {0};
     if (edits->hooks.count == 0)
         return;
     nvb_plan_find_hook_folder(s);
@@ -150,9 +184,7 @@ static void settle_hooks(struct nvb_plan_state *s)
                   edits->hooks.count, edits->hooks.items[0].path);
     nvb_notes_hint(s->notes,
                    "--rm with Podman runs them; or an engine that reads the specification");
-    dropped.hooks = edits->hooks;
-    memset(&edits->hooks, 0, sizeof(edits->hooks));
-    nvb_cdi_edits_done(&dropped);
+    drop_hooks(edits);
 }
 
 /* ---- which way ------------------------------------------------------------------------------- */

@@ -52,30 +52,27 @@ from_root() {
     [[ $output = *"--env AMD_GPU=0"* && $output = *"/dev/nvidia1"* && $output = */opt/lib.so* ]]
 }
 
-@test "hooks go by a folder of hooks, all of them, or are named" {
+# On this machine's own specifications: tests/engine/47-foreign.bats.
+@test "nothing of another root runs on this machine, or leads out of that root" {
     jq '.containerEdits.hooks = [
-        {hookName: "createContainer", path: "/usr/bin/nvidia-cdi-hook", args: ["nvidia-cdi-hook", "create-symlinks"], env: ["A=b"]},
-        {hookName: "createContainer", path: "/usr/bin/nvidia-cdi-hook", args: ["nvidia-cdi-hook", "update-ldcache"], timeout: 5}]' \
-        root/etc/cdi/amd.json >new && mv new root/etc/cdi/amd.json
-    be_ordinary
-    mkdir -m 0700 runtime
-    [ "$(id -u)" != 0 ] || chown 65534 runtime
-    chmod 0666 "$calls"
-    ordinary+=(env XDG_RUNTIME_DIR="$PWD/runtime")
-    run -0 "${ordinary[@]}" "$NVBIND_BIN/nvbind" --host-root "$root" run --rm --gpu amd.com/gpu=0 img
-    folder=$(ls -d runtime/nvbind/hooks/*)
-    grep -qF -e "--hooks-dir $PWD/$folder" "$calls"
-    [ "$(cat "$folder"/*.json | jq -r '.hook.args[1]' | paste -sd' ')" = "create-symlinks update-ldcache" ]
-    mark=$(basename "$folder")
-    for file in "$folder"/*.json; do
-        jq -e --arg mark "^$mark\$" '.when.annotations["^nvbind\\.hook$"] == $mark and
-            .stages == ["createContainer"]' "$file"
-    done
-    grep -qF -e "--annotation nvbind.hook=$mark" "$calls"
-    jq -e '.hook.timeout == 5' "$folder"/*001.json
-    # Kept, or by Docker: without, and that is said.
-    run -0 --separate-stderr from_root --gpu amd.com/gpu=0 img
-    [[ $output != *hooks-dir* && $stderr = *"2 hooks of the device's specification are left out"*"/usr/bin/nvidia-cdi-hook"* ]]
+        {hookName: "createRuntime", path: "/bin/sh", args: ["sh", "-c", "touch x"]},
+        {hookName: "createContainer", path: "/usr/bin/y"}]' root/etc/cdi/amd.json >new
+    mv new root/etc/cdi/amd.json
+    run -0 --separate-stderr from_root --rm --gpu amd.com/gpu=0 img
+    [[ $output != *hooks-dir* && $output != *annotation* ]]
+    [[ $stderr = *"2 hooks of the device's specification are left out"*"'/bin/sh'"*"another root"* ]]
+    # A link is followed inside, and ".." stops at the root.
+    ln -s /opt/lib.so root/opt/link
+    jq '.containerEdits.mounts[0].hostPath = "/../../../opt/link"' root/etc/cdi/amd.json >new
+    mv new root/etc/cdi/amd.json
+    run -0 --separate-stderr from_root --rm --gpu amd.com/gpu=0 img
+    [[ $output = *"--volume $root/opt/lib.so:/opt/lib.so:ro,bind"* && $output != *..* ]]
+    ln -sf /etc/hostname root/opt/link
+    fails "'/../../../opt/link' below '$root'" "" nvbind --host-root "$root" run --rm --gpu amd.com/gpu=0 img
+    jq '.containerEdits.mounts = [] | .containerEdits.deviceNodes = [{path: "/dev/../../../../dev/null"}]' \
+        root/etc/cdi/amd.json >new
+    mv new root/etc/cdi/amd.json
+    fails "'/dev/../../../../dev/null' below '$root'" "" nvbind --host-root "$root" run --rm --gpu amd.com/gpu=0 img
 }
 
 @test "what cannot be passed, or is not there, is an error" {
