@@ -117,6 +117,8 @@ static void add_assigned(struct nvb_migration *m, const struct nvb_shell_words *
         if (strcmp(value, "docker") == 0) {
             size_t at = word->start + (size_t)(value - word->text);
             size_t quote = m->text[at] == '"' || m->text[at] == '\'';
+            if (strncmp(m->text + at + quote, "docker", strlen("docker")) != 0)
+                continue; /* written in a way that only the shell reads */
             nvb_migrate_edit(m, at + quote, at + quote + strlen("docker"), "podman");
             nvb_strv_addn(&m->variables, word->text, (size_t)(value - 1 - word->text));
         }

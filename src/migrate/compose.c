@@ -221,6 +221,16 @@ static void add_items(const struct nvb_strv *names, size_t indent, struct nvb_st
         nvb_str_addf(ret, "%*s- %s\n", (int)indent, "", names->items[i]);
 }
 
+/* Whether a further line can be a further item: not in "[a, b]", and not where there is none. */
+static bool is_list_of_lines(const struct compose *c, const struct nvb_doc_member *member)
+{
+    if (member->value.type != NVB_DOC_LIST || member->value.list.count == 0 || !is_block(c, member))
+        return false;
+    const size_t line = member->value.list.items[0].line;
+    const char *text = c->m->text + line_at(c, line) + indent_of(c, line);
+    return line > member->line && text[0] == '-' && strchr(" \t", text[1]);
+}
+
 /* The lines that go leave their place to the first new ones. */
 static void write_edits(const struct compose *c, const struct service *s)
 {
@@ -257,7 +267,12 @@ static void read_service(const struct compose *c, const struct nvb_doc *doc)
     read_gpus(c, &s);
     read_deploy(c, &s);
     read_runtime(c, &s);
-    if (s.unclear)
+    const struct nvb_doc_member *devices = find_member(doc, "devices");
+    const bool odd = devices && s.names.count > 0 && !is_list_of_lines(c, devices);
+    if (odd && !s.unclear && s.removals.count > 0)
+        nvb_migrate_leave(c->m, line_at(c, devices->line), "one line for each: - nvidia.com/gpu=0",
+                          "'devices:' is not a list of lines");
+    else if (s.unclear)
         nvb_migrate_leave(c->m, line_at(c, s.unclear->line),
                           "devices: [nvidia.com/gpu=0], one name for each GPU",
                           "'%s' asks in a way that 'devices:' has no word for", s.unclear->key);

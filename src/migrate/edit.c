@@ -23,7 +23,10 @@ static int compare_edits(const void *a, const void *b)
 {
     const struct nvb_migrate_edit *x = a;
     const struct nvb_migrate_edit *y = b;
-    return (x->start > y->start) - (x->start < y->start);
+    if (x->start != y->start)
+        return x->start < y->start ? -1 : 1;
+    /* What is put in before what begins there is taken away. */
+    return (x->end > y->end) - (x->end < y->end);
 }
 
 void nvb_migrate_edit(struct nvb_migration *m, size_t start, size_t end, const char *text)
@@ -32,10 +35,31 @@ void nvb_migrate_edit(struct nvb_migration *m, size_t start, size_t end, const c
     nvb_vec_push(&m->edits, edit);
 }
 
+/* An edit inside of what another one takes away has nothing left to change: "docker run --gpus all
+ * >$(docker ps) IMAGE". */
+static void drop_overlaps(struct nvb_migration *m)
+{
+    size_t kept = 0;
+    size_t end = 0;
+    for (size_t i = 0; i < m->edits.count; i++) {
+        struct nvb_migrate_edit *edit = &m->edits.items[i];
+        if (edit->start < end) {
+            nvb_migrate_leave(m, edit->start, "look at what became of it",
+                              "two changes meet here, and one of them was made");
+            free(edit->text);
+            continue;
+        }
+        end = edit->end;
+        m->edits.items[kept++] = *edit;
+    }
+    m->edits.count = kept;
+}
+
 void nvb_migrate_sort(struct nvb_migration *m)
 {
     if (m->edits.count > 0)
         qsort(m->edits.items, m->edits.count, sizeof(*m->edits.items), compare_edits);
+    drop_overlaps(m);
 }
 
 unsigned nvb_migrate_line_of(const struct nvb_migration *m, size_t at)

@@ -158,6 +158,18 @@ static int write_request(const struct request *r, enum nvb_migrate_target target
     return 0;
 }
 
+/* Behind the blanks and ends of line that begin at AT: what stands there may be a redirection. */
+static size_t skip_blanks(const struct nvb_migration *m, size_t at)
+{
+    for (;;)
+        if (m->text[at] == ' ' || m->text[at] == '\t')
+            at++;
+        else if (m->text[at] == '\\' && m->text[at + 1] == '\n')
+            at += 2;
+        else
+            return at;
+}
+
 static void replace_request(struct nvb_migration *m, const struct request *r, const char *text)
 {
     const struct nvb_shell_words *words = r->words;
@@ -168,9 +180,12 @@ static void replace_request(struct nvb_migration *m, const struct request *r, co
         if (i == 0 && *text)
             nvb_migrate_edit(m, words->items[use->first].start, last->end, text);
         else if (next < words->count) /* with the blanks, or the end of line, behind it */
-            nvb_migrate_edit(m, words->items[use->first].start, words->items[next].start, "");
-        else /* or with those before it */
-            nvb_migrate_edit(m, words->items[use->first - (use->first > 0)].end, last->end, "");
+            nvb_migrate_edit(m, words->items[use->first].start, skip_blanks(m, last->end), "");
+        else if (use->first > 0 && skip_blanks(m, words->items[use->first - 1].end) ==
+                                       words->items[use->first].start) /* or with those before it */
+            nvb_migrate_edit(m, words->items[use->first - 1].end, last->end, "");
+        else
+            nvb_migrate_edit(m, words->items[use->first].start, last->end, "");
     }
 }
 

@@ -188,3 +188,28 @@ DOCKER_ARGS := --device nvidia.com/gpu=all' ]
     [[ $output = *'[x] Update CONTAINER_RUNTIME in Configuration.mk: podman'* ]]
     [[ $output = *'[x] Update CI/CD if applicable'* ]]
 }
+
+@test "redirections among a request for GPUs stay, and what is in them is rewritten" {
+    cat >odd.sh <<'END'
+docker run --gpus all --runtime=nvidia >$(docker ps -q) img
+docker run --gpus all --runtime=nvidia >log img
+A=doc\ker
+B="dock"er
+END
+    becomes odd.sh
+    # shellcheck disable=SC2016
+    has 'nvbind run --gpu all >$(podman ps -q) img'
+    has 'nvbind run --gpu all >log img'
+    has 'A=doc\ker'
+    has 'B="dock"er'
+}
+
+@test "a Compose file's list of devices on one line is left, and said" {
+    printf 'services:\n  a:\n    image: x\n    devices: ["/dev/dri"]\n    gpus: all\n' >docker-compose.yml
+    run -1 --separate-stderr nvbind migrate docker-compose.yml
+    [ -z "$output" ]
+    [[ $stderr = *"docker-compose.yml:4: 'devices:' is not a list of lines"* ]]
+    printf 'services:\n  a:\n    image: x\n    devices:\n      - /dev/dri\n    gpus: all\n' >docker-compose.yml
+    run -0 nvbind migrate docker-compose.yml
+    [[ $output = *"+      - nvidia.com/gpu=all"* ]]
+}
