@@ -230,6 +230,12 @@ static int check_call(const struct call *c, struct nvb_error **err)
         (void)nvb_error_make(err, NVB_ERROR_USAGE, 0, only, "apply", "fix");
         return nvb_error_hint(err, "nvbind doctor --fix --apply");
     }
+    const struct nvb_host_options *host = &c->cli->host;
+    if (has(c, OPT_APPLY) && (host->host_root || host->driver_root || host->dev_root)) {
+        (void)nvb_error_make(err, NVB_ERROR_USAGE, 0,
+                             "--apply mends this machine, and what was looked at is another root");
+        return nvb_error_hint(err, "nvbind doctor --fix shows what would mend that one");
+    }
     if (has(c, OPT_YES) && !has(c, OPT_APPLY)) {
         (void)nvb_error_make(err, NVB_ERROR_USAGE, 0, only, "yes", "apply");
         return nvb_error_hint(err, "nvbind doctor --fix --apply --yes");

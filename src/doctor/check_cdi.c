@@ -213,7 +213,8 @@ static void check_folder(struct nvb_doctor *d, struct nvb_finding *f)
         nvb_finding_warn(f, "%s is not read by %s", file, reader(view));
         if (nvb_strv_has(&view->registry.folders, "/etc/cdi")) {
             _cleanup_free_ char *to = nvb_strdupf("/etc/cdi/%s", nvb_path_base(file));
-            (void)nvb_fix_root(f, "install", "-D", "-m", "0644", file, to, NULL);
+            /* What it says is then done by root: that is for people to decide. */
+            nvb_fix_root(f, "install", "-D", "-m", "0644", file, to, NULL)->by_hand = true;
         } else {
             (void)nvb_fix_text(f, "'nvbind run' passes its own folder where the engine takes one");
         }

@@ -139,29 +139,50 @@ END
     diff -r .config applied
 }
 
-@test "what needs root is asked about; without a terminal it is left alone" {
-    cp -a "$NVBIND_HOST_ROOT" host
-    rm host/dev/nvidia-uvm
+# A machine without engines: what installs one is written down.
+without_engine() {
+    unset NVBIND_HOST_ROOT
     printf '#!/bin/sh\nexec "$@"\n' >bin/sudo
-    printf '#!/bin/sh\necho "$*" >>%s/modprobe\n' "$PWD" >bin/nvidia-modprobe
+    for manager in apt-get dnf zypper pacman apk; do
+        printf '#!/bin/sh\necho "$*" >>%s/installed\nexit %s\n' "$PWD" "$1" >bin/$manager
+    done
     chmod +x bin/*
-    export NVBIND_HOST_ROOT=$PWD/host
-    run -1 alone --fix --apply node-uvm </dev/null
-    [[ $output = *"left alone"*"0 done, 1 left alone, 0 failed" ]]
-    [ ! -e modprobe ]
-    run -0 alone --fix --apply --yes node-uvm
-    [ "$(cat modprobe)" = "-u -c0" ]
+}
+
+@test "what needs root is asked about; without a terminal it is left alone" {
+    without_engine 0
+    run -1 alone --fix --apply engine </dev/null
+    [[ $output = *"left alone"*"0 done, 1 left alone, 0 failed" ]] || {
+        [[ $output != *"package manager"* ]] || skip "how this distribution installs is not known"
+        false
+    }
+    [ ! -e installed ]
+    run -0 alone --fix --apply --yes engine
+    grep -q podman installed
     [[ ${lines[-1]} = "1 done, 0 left alone, 0 failed" ]]
 }
 
 @test "a step that fails is told, and ends its fix" {
-    cp -a "$NVBIND_HOST_ROOT" host
-    rm host/dev/nvidia-uvm
-    printf '#!/bin/sh\nexec "$@"\n' >bin/sudo
-    printf '#!/bin/sh\nexit 3\n' >bin/nvidia-modprobe
-    chmod +x bin/*
-    NVBIND_HOST_ROOT=$PWD/host run -1 alone --fix --apply --yes node-uvm
+    without_engine 3
+    run -1 alone --fix --apply --yes engine
+    [[ $output != *"package manager"* ]] || skip "how this distribution installs is not known"
     [[ $output = *"ended with exit status 3"*"0 done, 0 left alone, 1 failed" ]]
+}
+
+@test "what another root says changes nothing on this machine" {
+    without_engine 0
+    cp -a "$BATS_FILE_TMPDIR/sim" host
+    rm host/dev/nvidia-uvm
+    for root in "--host-root $PWD/host" "--driver-root $PWD/host" "--dev-root $PWD/host"; do
+        # shellcheck disable=SC2086 # two words
+        run -2 --separate-stderr env PATH="$PWD/bin" nvbind $root doctor --fix --apply --yes
+        # shellcheck disable=SC2154 # run sets it
+        [[ $stderr = *"--apply mends this machine"*"hint: nvbind doctor --fix "* ]]
+    done
+    [ ! -e installed ]
+    # Shown it is.
+    run nvbind --host-root "$PWD/host" doctor --fix node-uvm
+    [[ $output = *"nvidia-modprobe -u -c0"* ]]
 }
 
 @test "calls that make no sense" {
