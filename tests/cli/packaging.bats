@@ -44,6 +44,8 @@ lay() {
     # The rule writes what the path unit watches, and nothing else is run by it.
     file=$(sed -n 's|.*RUN+="/usr/bin/touch \(.*\)"|\1|p' "$NVB_SOURCE/packaging/72-nvbind-cdi.rules" | sort -u)
     grep -qxF "PathChanged=$file" units/system/nvbind-cdi-refresh.path
+    # What every user may open for writing is no change: closing it would start the service.
+    run -1 grep -E '^Path.*=/dev/nvidia($|[0-9]|ctl|-uvm|-modeset)' units/system/nvbind-cdi-refresh.path
     run -1 grep -v -e '^#' -e 'RUN+="/usr/bin/touch ' "$NVB_SOURCE/packaging/72-nvbind-cdi.rules"
     if command -v udevadm >/dev/null && udevadm verify --help >/dev/null 2>&1; then
         udevadm verify "$NVB_SOURCE/packaging/72-nvbind-cdi.rules"
