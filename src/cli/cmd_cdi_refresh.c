@@ -72,6 +72,20 @@ static char *resolve_folder(const struct nvb_root *root, const char *folder)
     return nvb_root_outside(root, inside);
 }
 
+/* As root: the part of FOLDER that is there must be root's; what is made below it is his own. */
+static int check_folder(const char *folder, struct nvb_error **err)
+{
+    _cleanup_free_ char *there = nvb_strdup(folder);
+    if (geteuid() != 0)
+        return 0;
+    while (access(there, F_OK) < 0 && strcmp(there, "/") != 0) {
+        char *above = nvb_path_dir(there);
+        free(there);
+        there = above;
+    }
+    return nvb_trust_check_path(there, 0, err);
+}
+
 static int find_system_folder(struct refresh *r, struct nvb_error **err)
 {
     const struct nvb_cdi_setting setting = {&r->view.root, environ, &r->view.user};
@@ -94,14 +108,7 @@ static int find_system_folder(struct refresh *r, struct nvb_error **err)
                                    "cdi refresh --for ENGINE writes for one");
     }
     r->dir = resolve_folder(&r->view.root, r->folder);
-    /* The part that is there: what is made below it is root's own. */
-    _cleanup_free_ char *there = nvb_strdup(r->dir);
-    while (access(there, F_OK) < 0 && strcmp(there, "/") != 0) {
-        char *above = nvb_path_dir(there);
-        free(there);
-        there = above;
-    }
-    return geteuid() == 0 ? nvb_trust_check_path(there, 0, err) : 0;
+    return check_folder(r->dir, err);
 }
 
 /* The one that the user's Podman was told of, where it was: what lies there outlives a reboot. */
@@ -298,7 +305,7 @@ static int write_hook_arguments(const struct refresh *r, const struct made *made
     _cleanup_free_ char *path =
         nvb_strdupf("%s/%s", dir, nvb_path_base(NVB_CDI_HOOK_ARGUMENTS_FILE));
     int n = nvb_cdi_hook_arguments(&made->spec, &text, err);
-    if (n < 0)
+    if (n < 0 || check_folder(dir, err) < 0)
         return -1;
     if (n > 0)
         return unlink(path) < 0 && errno != ENOENT
@@ -365,7 +372,7 @@ static int give_back(struct refresh *r, struct nvb_error **err)
         nvb_strv_add(&folders, r->folder);
     nvb_vec_foreach (folder, &folders) {
         _cleanup_free_ char *dir = resolve_folder(&r->view.root, *folder);
-        if (nvb_cdi_give_back(dir, &lines, err) < 0)
+        if ((r->is_system && check_folder(dir, err) < 0) || nvb_cdi_give_back(dir, &lines, err) < 0)
             return -1;
     }
     if (r->is_system) {
@@ -373,6 +380,8 @@ static int give_back(struct refresh *r, struct nvb_error **err)
         _cleanup_free_ char *dir = resolve_folder(&r->view.root, folder);
         _cleanup_free_ char *path =
             nvb_strdupf("%s/%s", dir, nvb_path_base(NVB_CDI_HOOK_ARGUMENTS_FILE));
+        if (check_folder(dir, err) < 0)
+            return -1;
         if (unlink(path) == 0)
             nvb_strv_addf(&lines, "'%s' is removed", path);
     }

@@ -119,6 +119,12 @@ static int make_root(struct selftest *s, struct nvb_error **err)
                              "there is no folder for the test's files");
         return nvb_error_hint(err, "set HOME or XDG_CACHE_HOME to a folder of yours");
     }
+    /* Who owns a folder above could lead root's files elsewhere. */
+    if (s->planning.user.uid == 0 && !nvb_trust_is_own_place(cache)) {
+        (void)nvb_error_make(err, NVB_ERROR_PERMISSION, 0,
+                             "the folder for the test's files, '%s', is not root's alone", cache);
+        return nvb_error_hint(err, "as root: HOME=/root nvbind selftest, or without sudo");
+    }
     if (nvb_file_make_folders(cache, 0700, err) < 0)
         return -1;
     return nvb_selftest_root_make(cache, probe, &s->root, err);

@@ -244,3 +244,15 @@ SH
     run -0 nvbind cdi refresh --help
     [[ $output = *--take-over* ]]
 }
+
+@test "root writes the hook's file, and takes it away, in a folder of root's alone" {
+    [ "$(id -u)" = 0 ] || skip "not root"
+    mkdir -p "$root/var/run" "$root/run/cdi"
+    chown 65534 "$root/run/cdi"
+    run -1 refresh
+    [[ $output = *"'$root/run/cdi' belongs to user 65534"* ]]
+    [ -z "$(ls "$root/run/cdi")" ]
+    : >"$root/run/cdi/nvbind-hook.args"
+    run -1 refresh --give-back
+    [ -e "$root/run/cdi/nvbind-hook.args" ]
+}
