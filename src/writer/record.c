@@ -21,26 +21,30 @@ static void add_secrets(const struct nvb_plan_line *line, struct nvb_strv *ret)
         if (!option->value)
             continue;
         if (nvb_plan_option_is(option, "env") || nvb_plan_option_is(option, "env-merge") ||
-            nvb_plan_option_is(option, "creds") || nvb_plan_option_is(option, "http-proxy"))
+            nvb_plan_option_is(option, "creds") || nvb_plan_option_is(option, "http-proxy") ||
+            nvb_plan_option_is(option, "decryption-key"))
             nvb_strv_add(ret, option->value);
     }
 }
 
-/* How much of TEXT stays: up to the "=" of a variable, or nothing of another secret. */
+/* How much of TEXT stays: up to the "=" of a variable, or nothing of another secret. The end of one
+ * secret may be another one, so the least counts. */
 static size_t find_kept(const char *text, const struct nvb_strv *secrets)
 {
-    size_t len = strlen(text);
+    const size_t len = strlen(text);
+    size_t kept = len;
     nvb_vec_foreach (secret, secrets) {
-        size_t n = strlen(*secret);
+        const size_t n = strlen(*secret);
         if (n == 0 || n > len || memcmp(text + len - n, *secret, n) != 0)
             continue;
-        const char *equals = strchr(*secret, '=');
-        const bool is_name = !equals && strchr(*secret, ':') == NULL;
-        if (is_name) /* "-e NAME": its value is not there */
+        const size_t name = strcspn(*secret, "=:");
+        if ((*secret)[name] == '\0') /* "-e NAME": its value is not there */
             continue;
-        return len - n + (equals ? (size_t)(equals - *secret) + 1 : 0);
+        const size_t stays = len - n + ((*secret)[name] == '=' ? name + 1 : 0);
+        if (stays < kept)
+            kept = stays;
     }
-    return len;
+    return kept;
 }
 
 static void blank(struct nvb_doc *doc, const struct nvb_strv *secrets)

@@ -39,6 +39,13 @@ setup() {
 @test "credentials are left out, and only the last run is kept" {
     run -0 sim run --rm --gpu 0 --creds me:secret img
     run ! grep -q secret "$last"
+    run -0 sim run --rm --gpu 0 --creds me:half=whole img
+    run ! grep -qE 'half|whole' "$last"
+    run -0 sim run --rm --gpu 0 --decryption-key key.pem:secret img
+    run ! grep -q secret "$last"
+    # The value of one variable ends as another variable is said.
+    run -0 sim run --rm --gpu 0 -e 'id=7' -e 'DSN=host;password=sesame;id=7' img
+    run ! grep -q sesame "$last"
     run -0 sim create --gpu 0 img
     [ "$(jq -r .plan.verb "$last")" = create ]
     [ "$(find "${last%/*}" -name '*.json' | wc -l)" = 1 ]
