@@ -96,11 +96,8 @@ struct nvb_option {
     struct nvb_option_versions podman;
     struct nvb_option_versions docker;
     const char *alias_of; /* another name of this option; NULL: the row is the option itself */
-    const char *other;   /* an option of one engine: how the other spells it, value unchanged; NULL:
-                            it cannot, and the option is refused by name */
-    const char *quadlet; /* the writers' keys; NULL: not yet known */
-    const char *compose;
-    const char *kube;
+    const char *other; /* an option of one engine: how the other spells it, value unchanged; NULL:
+                          it cannot, and the option is refused by name */
 };
 
 /* The rows by name (byte order); of one name, the newest first. */
