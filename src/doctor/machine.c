@@ -157,6 +157,8 @@ static const char *version_in_info(const struct nvb_doctor_engine *e)
 static bool would_make_store(const struct nvb_doctor *d)
 {
     struct stat st;
+    if (nvb_doctor_env(d, "CONTAINERS_STORAGE_CONF"))
+        return false; /* then the store is elsewhere, and its driver chosen */
     if (d->options->caller.uid == 0)
         return stat("/var/lib/containers/storage", &st) < 0 && geteuid() == 0;
     _cleanup_free_ char *store = nvb_doctor_data_path(d, "containers/storage");

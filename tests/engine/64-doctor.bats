@@ -59,7 +59,8 @@ explains() {
 
 @test "a user without an image store has none afterwards" {
     mkdir -m 777 home
-    as rootless env HOME="$PWD/home" XDG_DATA_HOME= "$NVBIND_BIN/nvbind" doctor --json >json || true
+    as rootless env -u CONTAINERS_STORAGE_CONF HOME="$PWD/home" \
+        "$NVBIND_BIN/nvbind" doctor --json >json || true
     jq -e '.checks[] | select(.name == "engine") | .verdict == "ok"' json
     jq -e '.checks[] | select(.name == "engine-answers") | .verdict == "skip"' json
     [ ! -e home/.local ]
