@@ -15,6 +15,7 @@
 #include "base/process.h"
 #include "base/trust.h"
 #include "cli/cli.h"
+#include "cli/doctor.h"
 #include "cli/help.h"
 #include "cli/planning.h"
 #include "data/json.h"
@@ -401,6 +402,6 @@ int nvb_cmd_selftest(struct nvb_cli *cli, int argc, char **argv)
     nvb_user_read(environ, &s.planning.user);
     if (run_selftest(&s, &values, &err) < 0 ||
         (values.values[OPT_JSON].count ? show_json(&s, &err) : show_table(&s)) < 0)
-        return nvb_cli_fail(cli, err, NVB_EXIT_ENGINE);
+        return nvb_doctor_fail(cli, err, NVB_EXIT_ENGINE);
     return nvb_selftest_count(&s.report, NVB_SELFTEST_FAIL) ? NVB_EXIT_FOUND : NVB_EXIT_OK;
 }

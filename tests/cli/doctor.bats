@@ -457,3 +457,14 @@ END
     XAUTHORITY=/dev/null
     [ "$(verdict x11-cookie)" = fail ]
 }
+
+@test "run and selftest name the check that knows more" {
+    mkdir none empty
+    unset NVBIND_HOST_ROOT
+    PATH=$NVBIND_BIN:$PWD/none run -125 --separate-stderr nvbind run image
+    [ "${stderr_lines[-1]}" = "  why:  nvbind doctor engine" ]
+    PATH=$NVBIND_BIN:$PWD/none run -125 --separate-stderr nvbind selftest
+    [ "${stderr_lines[-1]}" = "  why:  nvbind doctor engine" ]
+    run -125 --separate-stderr nvbind run --nosuch image
+    [[ $stderr != *why:* ]]
+}
