@@ -19,6 +19,7 @@
 #include "cli/help.h"
 #include "cli/planning.h"
 #include "data/json.h"
+#include "selftest/import.h"
 #include "selftest/report.h"
 #include "selftest/root.h"
 
@@ -91,20 +92,6 @@ static void selftest_done(struct selftest *s)
 
 /* ---- before the container ---- */
 
-static int find_probe(char **ret, struct nvb_error **err)
-{
-    _cleanup_free_ char *self = NULL;
-    if (nvb_readlinkat(AT_FDCWD, "/proc/self/exe", &self) == 0) {
-        _cleanup_free_ char *folder = nvb_path_dir(self);
-        _cleanup_free_ char *path = nvb_strdupf("%s/nvbind-probe", folder);
-        if (access(path, X_OK) == 0) {
-            *ret = TAKE_PTR(path);
-            return 0;
-        }
-    }
-    return nvb_error_make(err, NVB_ERROR_NOT_FOUND, 0, "nvbind-probe does not lie beside nvbind");
-}
-
 /*
  * The folder for caches and not the one for run-time files: a program must start in it, and /run is
  * mounted noexec on many machines.
@@ -113,7 +100,7 @@ static int make_root(struct selftest *s, struct nvb_error **err)
 {
     const char *cache = s->planning.user.cache;
     _cleanup_free_ char *probe = NULL;
-    if (find_probe(&probe, err) < 0)
+    if (nvb_selftest_find_probe(&probe, err) < 0)
         return -1;
     if (!cache) {
         (void)nvb_error_make(err, NVB_ERROR_NOT_FOUND, 0,
@@ -180,46 +167,21 @@ static int parse_words(struct selftest *s, struct nvb_strv *words, struct nvb_er
                          &s->plan, err);
 }
 
-/* ---- Docker takes no folder for an image ---- */
-
-static int engine_call(const char *program, const char *const *argv, struct nvb_error **err)
+/* Docker takes no folder for an image. */
+static int import_root(struct selftest *s, struct nvb_error **err)
 {
-    _cleanup_str_ struct nvb_str out = NVB_STR_INIT;
-    _cleanup_str_ struct nvb_str complaints = NVB_STR_INIT;
-    int status = 0;
-    if (nvb_process_capture(program, (char *const *)argv, environ, PATIENCE_MS, MAX_OUTPUT, &out,
-                            &complaints, &status, err) < 0)
-        return -1;
-    if (status != 0)
-        return nvb_error_make(err, NVB_ERROR_ENGINE, 0, "'%s %s' failed: %s", argv[0], argv[1],
-                              complaints.data);
-    return 0;
+    _cleanup_strv_ struct nvb_strv docker = {0};
+    nvb_strv_add(&docker, s->planning.engine.path);
+    return nvb_selftest_import(&s->root, &docker, "nvbind-selftest", environ, &s->image, err);
 }
 
-static int import_root(struct selftest *s, const char *docker, struct nvb_error **err)
+static void forget_image(const struct selftest *s)
 {
-    _cleanup_free_ char *tar = NULL;
-    _cleanup_free_ char *archive = nvb_strdupf("%s/selftest.tar", s->root.path);
-    s->image = nvb_strdupf("nvbind-selftest:%d", (int)getpid());
-    int r = nvb_process_find("tar", nvb_environment_get(environ, "PATH"), &tar, err);
-    if (r > 0)
-        return nvb_error_make(err, NVB_ERROR_NOT_FOUND, 0, "there is no tar");
-    const char *const pack[] = {tar,         "--create",    "--file",
-                                archive,     "--directory", s->root.path,
-                                "--owner=0", "--group=0",   "--exclude=./selftest.tar",
-                                ".",         NULL};
-    const char *const import[] = {docker, "import", archive, s->image, NULL};
-    return r < 0 || engine_call(tar, pack, err) < 0 || engine_call(docker, import, err) < 0 ? -1
-                                                                                            : 0;
-}
-
-static void forget_image(struct selftest *s)
-{
-    if (!s->image || !s->planning.engine.path)
+    _cleanup_strv_ struct nvb_strv docker = {0};
+    if (!s->image)
         return;
-    const char *const forget[] = {
-        s->planning.engine.path, "image", "rm", "--force", s->image, NULL};
-    (void)engine_call(s->planning.engine.path, forget, NULL);
+    nvb_strv_add(&docker, s->planning.engine.path);
+    nvb_selftest_forget(&docker, s->image, environ);
 }
 
 /* ---- the container ---- */
@@ -233,7 +195,7 @@ static int prepare(struct selftest *s, const struct nvb_cli_values *values, stru
     if (s->planning.engine.kind == NVB_ENGINE_DOCKER) {
         nvb_strv_done(&words);
         words = (struct nvb_strv){0};
-        if (import_root(s, s->planning.engine.path, err) < 0)
+        if (import_root(s, err) < 0)
             return -1;
         write_words(values, s->image, false, &words);
         if (parse_words(s, &words, err) < 0)

@@ -65,6 +65,13 @@ const struct nvb_command nvb_commands[] = {
         .options = nvb_selftest_options,
     },
     {
+        .name = "bench",
+        .summary = "measure starts, memory and what passthrough adds, on this machine",
+        .main = nvb_cmd_bench,
+        .options = nvb_bench_options,
+        .operand = "start|memory|passthrough|rootless|generate|hook|freshness",
+    },
+    {
         .name = "generate",
         .summary = "write the container down as a Quadlet, a service, a script",
         .main = nvb_cmd_generate,

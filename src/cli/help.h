@@ -24,6 +24,7 @@ extern const struct nvb_cli_option nvb_exec_options[];
 extern const struct nvb_cli_option nvb_info_options[];
 extern const struct nvb_cli_option nvb_doctor_options[];
 extern const struct nvb_cli_option nvb_migrate_options[];
+extern const struct nvb_cli_option nvb_bench_options[];
 extern const struct nvb_cli_option nvb_selftest_options[];
 extern const struct nvb_cli_option nvb_simulate_options[];
 extern const struct nvb_command nvb_cdi_commands[];

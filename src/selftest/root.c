@@ -185,6 +185,20 @@ static int fill(const struct nvb_selftest_root *root, const char *probe, struct 
     return r > 0 ? fail(err, ENOENT, "read", probe) : r;
 }
 
+int nvb_selftest_find_probe(char **ret, struct nvb_error **err)
+{
+    _cleanup_free_ char *self = NULL;
+    if (nvb_readlinkat(AT_FDCWD, "/proc/self/exe", &self) == 0) {
+        _cleanup_free_ char *folder = nvb_path_dir(self);
+        _cleanup_free_ char *path = nvb_strdupf("%s/nvbind-probe", folder);
+        if (access(path, X_OK) == 0) {
+            *ret = TAKE_PTR(path);
+            return 0;
+        }
+    }
+    return nvb_error_make(err, NVB_ERROR_NOT_FOUND, 0, "nvbind-probe does not lie beside nvbind");
+}
+
 int nvb_selftest_root_make(const char *parent, const char *probe, struct nvb_selftest_root *ret,
                            struct nvb_error **err)
 {

@@ -19,6 +19,9 @@ struct nvb_selftest_root {
 /* The program's path inside. */
 #define NVB_SELFTEST_PROBE "/nvbind-probe"
 
+/* The path of nvbind-probe, which lies beside the running program. Owned. Returns 0 or -1. */
+int nvb_selftest_find_probe(char **ret, struct nvb_error **err);
+
 /*
  * Makes one in a new folder inside PARENT, which must be a folder of the caller's that nobody else
  * can write. PROBE is the path of nvbind-probe. Libraries are found by the linker cache of the
