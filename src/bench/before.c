@@ -24,7 +24,9 @@ static _Noreturn void become(char *const *argv, char *const *environment, int co
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
     if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0 && raise(SIGSTOP) == 0)
         (void)execve(argv[0], argv, environment);
-    _exit(127);
+    /* Nothing of this process's may run in its copy. */
+    for (;;)
+        (void)raise(SIGKILL);
 }
 
 /* Waits until PID stops or ends. Returns false when it has ended. */
