@@ -117,15 +117,15 @@ static void add_meaning(const struct nvb_bench_row *row, struct nvb_str *ret)
     if (row->why) {
         nvb_str_add(ret, "Not measured: ");
         add_text(ret, row->why);
-        nvb_str_add(ret, ". ");
-    } else {
-        nvb_str_add(ret, "Half of the runs: ");
-        nvb_bench_format(row->unit, row->figure.low, false, ret);
-        nvb_str_add(ret, " to ");
-        nvb_bench_format(row->unit, row->figure.high, false, ret);
-        nvb_str_addf(ret, " (%zu runs). ", row->figure.runs);
+        nvb_str_add(ret, "</dd>\n");
+        return;
     }
-    if (!row->why && row->added.runs > 0) {
+    nvb_str_add(ret, "Half of the runs: ");
+    nvb_bench_format(row->unit, row->figure.low, false, ret);
+    nvb_str_add(ret, " to ");
+    nvb_bench_format(row->unit, row->figure.high, false, ret);
+    nvb_str_addf(ret, " (%zu runs). ", row->figure.runs);
+    if (row->added.runs > 0) {
         nvb_str_add(ret, "Pair by pair ");
         nvb_bench_format(row->unit, row->added.median, true, ret);
         nvb_str_add(ret, " (half: ");

@@ -115,23 +115,6 @@ static int copy_self(struct nvb_bench_run *b)
     return 0;
 }
 
-static int make_root(struct nvb_bench_run *b, struct nvb_error **err)
-{
-    _cleanup_free_ char *probe = NULL;
-    if (nvb_selftest_find_probe(&probe, err) < 0)
-        return -1;
-    if (!b->user.cache) {
-        (void)nvb_error_make(err, NVB_ERROR_NOT_FOUND, 0, "there is no folder for its files");
-        return nvb_error_hint(err, "set HOME or XDG_CACHE_HOME to a folder of yours");
-    }
-    if (nvb_file_make_folders(b->user.cache, 0700, err) < 0 ||
-        nvb_selftest_root_make(b->user.cache, probe, &b->root, err) < 0)
-        return -1;
-    if (b->groups & NVB_BENCH_HOOK)
-        (void)copy_self(b);
-    return 0;
-}
-
 static void import_root(struct nvb_bench_run *b, struct nvb_bench_engine *engine)
 {
     _cleanup_error_ struct nvb_error *err = NULL;
@@ -150,8 +133,10 @@ static int prepare(struct nvb_bench_run *b, struct nvb_error **err)
     const unsigned podman = both | NVB_BENCH_ROOTLESS | NVB_BENCH_HOOK;
     if (!(b->groups & podman) || (b->podman.missing && b->docker.missing))
         return 0;
-    if (make_root(b, err) < 0)
+    if (nvb_selftest_root_make_own(&b->user, "bench", &b->root, err) < 0)
         return -1;
+    if (b->groups & NVB_BENCH_HOOK)
+        (void)copy_self(b);
     import_root(b, &b->podman);
     if (b->groups & both)
         import_root(b, &b->docker);

@@ -92,32 +92,6 @@ static void selftest_done(struct selftest *s)
 
 /* ---- before the container ---- */
 
-/*
- * The folder for caches and not the one for run-time files: a program must start in it, and /run is
- * mounted noexec on many machines.
- */
-static int make_root(struct selftest *s, struct nvb_error **err)
-{
-    const char *cache = s->planning.user.cache;
-    _cleanup_free_ char *probe = NULL;
-    if (nvb_selftest_find_probe(&probe, err) < 0)
-        return -1;
-    if (!cache) {
-        (void)nvb_error_make(err, NVB_ERROR_NOT_FOUND, 0,
-                             "there is no folder for the test's files");
-        return nvb_error_hint(err, "set HOME or XDG_CACHE_HOME to a folder of yours");
-    }
-    /* Who owns a folder above could lead root's files elsewhere. */
-    if (s->planning.user.uid == 0 && !nvb_trust_is_own_place(cache)) {
-        (void)nvb_error_make(err, NVB_ERROR_PERMISSION, 0,
-                             "the folder for the test's files, '%s', is not root's alone", cache);
-        return nvb_error_hint(err, "as root: HOME=/root nvbind selftest, or without sudo");
-    }
-    if (nvb_file_make_folders(cache, 0700, err) < 0)
-        return -1;
-    return nvb_selftest_root_make(cache, probe, &s->root, err);
-}
-
 /* The words that run would have been given. What the configuration adds for people in front of a
  * terminal does not go with a program that is read by another. */
 static void write_words(const struct nvb_cli_values *values, const char *image, bool is_folder,
@@ -326,7 +300,7 @@ static int show_table(const struct selftest *s)
 static int run_selftest(struct selftest *s, const struct nvb_cli_values *values,
                         struct nvb_error **err)
 {
-    if (make_root(s, err) < 0)
+    if (nvb_selftest_root_make_own(&s->planning.user, "selftest", &s->root, err) < 0)
         return -1;
     int r = prepare(s, values, err);
     nvb_cli_print_notes(s->cli, &s->planning.notes);

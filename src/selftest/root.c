@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/path.h"
+#include "base/trust.h"
 #include "ldcache/ldcache.h"
 
 #define CACHE_FILE "/etc/ld.so.cache"
@@ -185,7 +186,7 @@ static int fill(const struct nvb_selftest_root *root, const char *probe, struct 
     return r > 0 ? fail(err, ENOENT, "read", probe) : r;
 }
 
-int nvb_selftest_find_probe(char **ret, struct nvb_error **err)
+static int find_probe(char **ret, struct nvb_error **err)
 {
     _cleanup_free_ char *self = NULL;
     if (nvb_readlinkat(AT_FDCWD, "/proc/self/exe", &self) == 0) {
@@ -211,6 +212,33 @@ int nvb_selftest_root_make(const char *parent, const char *probe, struct nvb_sel
         return -1;
     *ret = TAKE_STRUCT(root);
     return 0;
+}
+
+/*
+ * The folder for caches and not the one for run-time files: a program must start in it, and /run is
+ * mounted noexec on many machines.
+ */
+int nvb_selftest_root_make_own(const struct nvb_user *user, const char *command,
+                               struct nvb_selftest_root *ret, struct nvb_error **err)
+{
+    _cleanup_free_ char *probe = NULL;
+    if (find_probe(&probe, err) < 0)
+        return -1;
+    if (!user->cache) {
+        (void)nvb_error_make(err, NVB_ERROR_NOT_FOUND, 0,
+                             "there is no folder for the test's files");
+        return nvb_error_hint(err, "set HOME or XDG_CACHE_HOME to a folder of yours");
+    }
+    /* Who owns a folder above could lead root's files elsewhere. */
+    if (user->uid == 0 && !nvb_trust_is_own_place(user->cache)) {
+        (void)nvb_error_make(err, NVB_ERROR_PERMISSION, 0,
+                             "the folder for the test's files, '%s', is not root's alone",
+                             user->cache);
+        return nvb_error_hint(err, "as root: HOME=/root nvbind %s, or without sudo", command);
+    }
+    if (nvb_file_make_folders(user->cache, 0700, err) < 0)
+        return -1;
+    return nvb_selftest_root_make(user->cache, probe, ret, err);
 }
 
 /* An engine may leave folders that not even their owner may look into. */

@@ -9,6 +9,7 @@
  */
 
 #include "base/error.h"
+#include "host/user.h"
 
 struct nvb_selftest_root {
     char *path; /* absolute; owned. NULL: there is none */
@@ -19,9 +20,6 @@ struct nvb_selftest_root {
 /* The program's path inside. */
 #define NVB_SELFTEST_PROBE "/nvbind-probe"
 
-/* The path of nvbind-probe, which lies beside the running program. Owned. Returns 0 or -1. */
-int nvb_selftest_find_probe(char **ret, struct nvb_error **err);
-
 /*
  * Makes one in a new folder inside PARENT, which must be a folder of the caller's that nobody else
  * can write. PROBE is the path of nvbind-probe. Libraries are found by the linker cache of the
@@ -30,6 +28,13 @@ int nvb_selftest_find_probe(char **ret, struct nvb_error **err);
  */
 int nvb_selftest_root_make(const char *parent, const char *probe, struct nvb_selftest_root *ret,
                            struct nvb_error **err);
+
+/*
+ * The same in USER's folder for caches, with the nvbind-probe that lies beside the running program.
+ * COMMAND is nvbind's that wants it, for a hint. Root's must be a place that nobody else can move.
+ */
+int nvb_selftest_root_make_own(const struct nvb_user *user, const char *command,
+                               struct nvb_selftest_root *ret, struct nvb_error **err);
 
 /*
  * Removes it with everything that an engine has put in, and does not cross into what is mounted
