@@ -461,9 +461,9 @@ END
 @test "run and selftest name the check that knows more" {
     mkdir none empty
     unset NVBIND_HOST_ROOT
-    PATH=$NVBIND_BIN:$PWD/none run -125 --separate-stderr nvbind run image
+    run -125 --separate-stderr env PATH="$NVBIND_BIN:$PWD/none" nvbind run image
     [ "${stderr_lines[-1]}" = "  why:  nvbind doctor engine" ]
-    PATH=$NVBIND_BIN:$PWD/none run -125 --separate-stderr nvbind selftest
+    run -125 --separate-stderr env PATH="$NVBIND_BIN:$PWD/none" nvbind selftest
     [ "${stderr_lines[-1]}" = "  why:  nvbind doctor engine" ]
     run -125 --separate-stderr nvbind run --nosuch image
     [[ $stderr != *why:* ]]
