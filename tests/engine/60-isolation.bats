@@ -1,4 +1,5 @@
 # engines: host podman5
+# more engines: podman54 podman6
 # --isolate on real engines, looked at from inside: what a container can open, write and reach. The
 # host's GPUs are real device nodes (without a driver behind them an allowed one says "No such
 # device or address", a refused one "Operation not permitted" or that it is not there).

@@ -1,4 +1,5 @@
 # engines: host podman5
+# more engines: podman54 podman6
 # nvbind exec on real engines: the environment of the container's GPUs, which "podman exec" drops
 # where a CDI specification brought it, the engine's options, exit status.
 

@@ -1,4 +1,5 @@
 # engines: host podman5
+# more engines: podman54 podman6
 # Containers that outlive the command start again by plain "podman start" after a reboot, which
 # takes the runtime folder away: by a specification of the system's, by nvbind's folder in the user's
 # containers.conf (Podman 5.6 on), and directly.

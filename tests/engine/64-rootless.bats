@@ -1,4 +1,5 @@
 # engines: host podman5
+# more engines: podman54 podman6
 # Containers without root on real engines: user namespaces, security options, a systemd unit's main
 # process, CDI with device nodes below another root.
 
