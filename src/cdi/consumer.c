@@ -59,15 +59,19 @@ void nvb_cdi_consumers_done(struct nvb_cdi_consumers *consumers)
     nvb_vec_release(consumers);
 }
 
-/* "4", "4.9", "4.3.1", "26.1.5+dfsg1": up to three numbers. Returns 0 or -1. */
+/* "4", "4.9", "4.3.1", "26.1.5+dfsg1": up to three numbers. What an engine says of itself (not
+ * STRICT) may have something else behind the first one. Returns 0 or -1. */
 static int read_version(const char *text, bool strict, unsigned ret[3])
 {
     unsigned version[3] = {0};
     for (int i = 0; i < 3; i++) {
         uint64_t number;
         size_t len = strspn(text, "0123456789");
-        if (len > 4 || nvb_parse_u64(text, len, 10, &number) < 0)
-            return -1;
+        if (len > 4 || nvb_parse_u64(text, len, 10, &number) < 0) {
+            if (strict || i == 0)
+                return -1;
+            break;
+        }
         version[i] = (unsigned)number;
         text += len;
         if (*text != '.')

@@ -96,7 +96,8 @@ static int plan_change(struct change *c, struct nvb_notes *notes, struct nvb_err
         return nvb_error_make(err, NVB_ERROR_NOT_FOUND, 0, "HOME is not set");
     nvb_cdi_consumers_add(&consumers, &c->engine);
     const struct nvb_cdi_setting setting = {&root, environ, &c->user};
-    nvb_cdi_consumer_folders(&consumers.items[0], &setting, &c->folders, notes);
+    nvb_cdi_consumer_folders(consumers.count ? &consumers.items[0] : NULL, &setting, &c->folders,
+                             notes);
     c->is_there = nvb_strv_has(&c->folders, c->folder);
     if (c->is_there)
         return 0;

@@ -215,9 +215,9 @@ int nvb_plan_use_kept(struct nvb_plan_state *s, struct nvb_error **err)
     if (input->engine->kind == NVB_ENGINE_DOCKER && !input->facts)
         return 1;
     nvb_cdi_consumers_add(&consumers, input->engine);
-    const struct nvb_cdi_consumer *consumer = &consumers.items[0];
+    const struct nvb_cdi_consumer *consumer = consumers.count ? &consumers.items[0] : NULL;
     const struct nvb_cdi_setting setting = {&root, input->environment, input->user};
-    if (!consumer->cap || nvb_root_open("/", &root, NULL) < 0)
+    if (!consumer || !consumer->cap || nvb_root_open("/", &root, NULL) < 0)
         return 1;
     if (input->facts && input->facts->cdi_folders.count)
         nvb_vec_foreach (folder, &input->facts->cdi_folders)

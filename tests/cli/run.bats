@@ -425,3 +425,11 @@ run --rm img true " ]
     fails "podman 6.1.0 has no option '--network-cmd-path'" "only earlier versions" \
         sim run --gpu none --network-cmd-path /x img
 }
+
+@test "an engine whose version has an odd end is still that version" {
+    for version in 5.6.20251122 5.6. 5.6.rc1; do
+        fake_engine podman "$version"
+        run -0 sim create --gpu 0 --dry-run=shell img
+        [[ $output = *"podman create "* ]]
+    done
+}
