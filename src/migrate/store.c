@@ -48,11 +48,14 @@ int nvb_migrate_load(const char *path, struct nvb_str *ret, struct nvb_migrate_f
     return 0;
 }
 
-/* Writes a new file beside PATH with the owner and mode of ST. */
-static int write_new(const char *path, const struct stat *st, const char *data, size_t len,
+/* Writes the new file NAME in the folder DIR with the owner and mode of ST; PATH is for messages.
+ */
+static int write_new(int dir, const char *path, const struct stat *st, const char *data, size_t len,
                      struct nvb_error **err)
 {
-    _cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    const char *name = nvb_path_base(path);
+    _cleanup_close_ int fd =
+        openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0 && errno == EEXIST) {
         (void)nvb_error_make(err, NVB_ERROR_USAGE, 0, "'%s' is there already", path);
         return nvb_error_hint(err, "move it away: it may be the only copy of an older file");
@@ -72,33 +75,38 @@ static int write_new(const char *path, const struct stat *st, const char *data, 
         r = -errno;
     if (r == 0)
         return 0;
-    (void)unlink(path);
+    (void)unlinkat(dir, name, 0);
     return fail(err, -r, "write", path);
 }
 
 int nvb_migrate_store(const char *path, const struct nvb_migrate_file *file, const char *old,
                       size_t old_len, const char *text, size_t len, struct nvb_error **err)
 {
+    _cleanup_free_ char *folder = nvb_path_dir(path);
     _cleanup_free_ char *backup = nvb_strdupf("%s.orig", path);
     _cleanup_free_ char *temporary = nvb_strdupf("%s.nvbind-new", path);
+    const char *name = nvb_path_base(path);
     struct stat st;
-    if (lstat(path, &st) < 0)
+    /* Once: who owns a folder above could otherwise lead the new files, with an owner and words of
+     * his own, to another place. */
+    _cleanup_close_ int dir = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0 || fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return fail(err, errno, "look at", path);
     struct nvb_migrate_file now = identity(&st);
     if (!S_ISREG(st.st_mode) || !is_same(file, &now)) {
         (void)nvb_error_make(err, NVB_ERROR_USAGE, 0, "'%s' was changed while it was read", path);
         return nvb_error_hint(err, "run the command again");
     }
-    if (write_new(backup, &st, old, old_len, err) < 0)
+    if (write_new(dir, backup, &st, old, old_len, err) < 0)
         return -1;
-    if (write_new(temporary, &st, text, len, err) < 0) {
-        (void)unlink(backup);
+    if (write_new(dir, temporary, &st, text, len, err) < 0) {
+        (void)unlinkat(dir, nvb_path_base(backup), 0);
         return -1;
     }
-    if (rename(temporary, path) < 0) {
+    if (renameat(dir, nvb_path_base(temporary), dir, name) < 0) {
         int saved = errno;
-        (void)unlink(temporary);
-        (void)unlink(backup);
+        (void)unlinkat(dir, nvb_path_base(temporary), 0);
+        (void)unlinkat(dir, nvb_path_base(backup), 0);
         return fail(err, saved, "replace", path);
     }
     return 0;
