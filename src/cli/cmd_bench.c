@@ -2,7 +2,9 @@
  * nvbind bench: what starts, memory and passthrough cost on this machine. Everything is timed in
  * turn with what it is held against, and what could not be measured says why instead of a figure.
  */
+#include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
@@ -126,6 +128,24 @@ static void import_root(struct nvb_bench_run *b, struct nvb_bench_engine *engine
     engine->image = b->image ? b->image : engine->imported;
 }
 
+/* Podman in the real-time class spins on a lock whose holder then never runs, and takes the machine
+ * with it. Returns 0 or -1. */
+static int leave_real_time(struct nvb_bench_run *b, struct nvb_error **err)
+{
+    const struct sched_param ordinary = {0};
+    const int class = sched_getscheduler(0) & ~SCHED_RESET_ON_FORK;
+    if (class != SCHED_FIFO && class != SCHED_RR)
+        return 0;
+    if (sched_setscheduler(0, SCHED_OTHER, &ordinary) < 0)
+        return nvb_error_make(err, NVB_ERROR_PERMISSION, errno,
+                              "engines are not measured in the real-time class, which cannot be "
+                              "left");
+    nvb_strv_add(
+        &b->report.about,
+        "the real-time class was left: engines spin on locks in it and starve the machine");
+    return 0;
+}
+
 /* Everything that the containers of b->groups need. Returns 0 or -1. */
 static int prepare(struct nvb_bench_run *b, struct nvb_error **err)
 {
@@ -133,7 +153,8 @@ static int prepare(struct nvb_bench_run *b, struct nvb_error **err)
     const unsigned podman = both | NVB_BENCH_ROOTLESS | NVB_BENCH_HOOK;
     if (!(b->groups & podman) || (b->podman.missing && b->docker.missing))
         return 0;
-    if (nvb_selftest_root_make_own(&b->user, "bench", &b->root, err) < 0)
+    if (leave_real_time(b, err) < 0 ||
+        nvb_selftest_root_make_own(&b->user, "bench", &b->root, err) < 0)
         return -1;
     if (b->groups & NVB_BENCH_HOOK)
         (void)copy_self(b);
