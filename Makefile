@@ -35,7 +35,7 @@ demo:
 	@scripts/demo
 
 setup-check:
-	@scripts/setup build run check
+	@scripts/setup build run check lab
 
 build-tests: setup-check
 	@scripts/build $(BUILD) -Dtests=enabled

@@ -147,9 +147,9 @@ wait_for() {
     [ "$address" != 0.0.0.0 ] || address=127.0.0.1
     for ((i = 0; i < 600; i++)); do
         if { exec 3<>"/dev/tcp/$address/$port"; } 2>/dev/null; then
-            printf 'GET /api HTTP/1.0\r\n\r\n' >&3
+            printf 'GET /api HTTP/1.0\r\n\r\n' >&3 2>/dev/null || true
             line=
-            read -r -t 5 line <&3 || true
+            read -r -t 5 line <&3 2>/dev/null || true
             exec 3>&-
             [[ $line != HTTP/1.?" 200"* ]] || return 0
         fi

@@ -19,7 +19,7 @@ lab_setup_file() {
     LAB=$NVBIND_T_DIR/tmp/lab/pyrlab NOTES=$NVBIND_T_DIR/tmp/lab/notes WORK=$NVBIND_T_DIR/tmp/lab/work
     export TREE LAB NOTES WORK BATS_TEST_RETRIES=0
     mkdir -p "${LAB%/*}"
-    cp -a "$NVBIND_T_SRC/pyrlab" "$LAB"
+    lay_lab "$LAB"
     mkdir -p "$NOTES" "$WORK"
     chown -R "$NVBIND_T_UID:$NVBIND_T_UID" "${LAB%/*}"
     sed -i "s|^CONTAINER_RUNTIME ?=.*|CONTAINER_RUNTIME := podman|; s|^PACKAGES ?=.*|PACKAGES := debian|
@@ -30,8 +30,17 @@ lab_setup_file() {
     podman_rootless rm -af -t 0 >/dev/null
 }
 
+# lay_lab FOLDER: PyRLab's files as the cache's images were made from, whatever the checkout's times
+# and modes are: else no layer is found again.
+lay_lab() {
+    cp -a "$NVBIND_T_SRC/pyrlab" "$1"
+    chmod -R u=rwX,go=rX "$1"
+    chown -R "$NVBIND_T_UID:$NVBIND_T_UID" "$1"
+    find "$1" -exec touch -h -d @0 {} +
+}
+
 in_lab() {
-    as_user env NVBIND_HOST_ROOT="${HOST_ROOT-$TREE}" PATH="${LAB_PATH-$NVBIND_BIN:$PATH}" -C "$LAB" "$@"
+    as_user env -C "$LAB" NVBIND_HOST_ROOT="${HOST_ROOT-$TREE}" PATH="${LAB_PATH-$NVBIND_BIN:$PATH}" "$@"
 }
 
 lab_make() {
