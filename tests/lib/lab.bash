@@ -26,6 +26,11 @@ lab_setup_file() {
         s|^NOTEBOOKS ?=.*|NOTEBOOKS := $NOTES|; s|^DOCKER ?=.*|DOCKER := $WORK|
         s|^BUILD_ARGS ?=.*|BUILD_ARGS := --isolation=chroot|" "$LAB/Configuration.mk"
     use_runtime runc
+    # Rootless Podman lays a folder of its own over /run while it makes a network, and everything of
+    # these tests is below /run: what describes networks must be elsewhere.
+    install -d -o "$NVBIND_T_UID" /etc/nvbind-networks
+    sed -i 's|^network_backend.*|&\nnetwork_config_dir = "/etc/nvbind-networks"|' \
+        "$NVBIND_T_DIR"/conf/user/runc.conf
     # Left by a run that was cut short.
     podman_rootless rm -af -t 0 >/dev/null
 }
@@ -43,6 +48,7 @@ in_lab() {
     as_user env -C "$LAB" NVBIND_HOST_ROOT="${HOST_ROOT-$TREE}" PATH="${LAB_PATH-$NVBIND_BIN:$PATH}" "$@"
 }
 
+# shellcheck disable=SC2154,SC2034 # variables of bats, and for the tests
 lab_make() {
     run --separate-stderr in_lab make -s "$@"
     printf '%s\n' "$output" "-- $stderr"
