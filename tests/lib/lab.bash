@@ -10,10 +10,10 @@
 lab_setup_file() {
     engine_setup_file
     need_part driver-550
-    need_part pyrlab-mini
-    local store=$NVBIND_T_CACHE/store/pyrlab-build/store
+    need_part pyrlab
+    local store=$NVBIND_T_CACHE/store/pyrlab/store
     [ "$NVBIND_T_MODE" = root ] || skip "started by an ordinary user: the images' store is root's to lay"
-    [ -d "$store" ] || skip "the store of the images is gone: tests/lib/cache clean pyrlab-mini"
+    [ -d "$store" ] || skip "the store of the images is gone: tests/lib/cache clean pyrlab"
     sed -i "s|^rootless_storage_path.*|rootless_storage_path = \"$store\"|" "$NVBIND_T_DIR/conf/user/storage.conf"
     TREE=$(part_path driver-550)
     LAB=$NVBIND_T_DIR/tmp/lab/pyrlab NOTES=$NVBIND_T_DIR/tmp/lab/notes WORK=$NVBIND_T_DIR/tmp/lab/work
