@@ -17,7 +17,7 @@ help:
 	@echo 'make demo            the main job, end to end, rootless; on simulated GPUs where there is none'
 	@echo 'make check           every test; the last line is "N passed, N failed, N skipped"'
 	@echo 'make check-unit      one suite; also check-style, check-cli, check-hosts, check-engine'
-	@echo 'make check-engines   the engine tests on every version of Podman and Docker; result: docs/support.md'
+	@echo 'make check-engines   the tests about engines on every version of them; result: docs/support.md'
 	@echo 'make bench           the figures of docs/performance.md, measured on this machine'
 	@echo 'make fuzz            libFuzzer on the readers of untrusted input (SECONDS_EACH=$(SECONDS_EACH))'
 	@echo 'make install         into $$(DESTDIR)$$(PREFIX), PREFIX=$(PREFIX)'

@@ -1,4 +1,5 @@
 # engines: podman54
+# more engines:
 #
 # sudo nvbind run: root's own configuration, root's own engine. With Debian's sudo, laid into the root
 # tree of its release.
