@@ -7,6 +7,9 @@ load ../lib/engine
 setup_file() {
     engine_setup_file
     need_rootful
+    # What root writes lies where nobody else can move it.
+    export HOME=$NVBIND_T_DIR/home/root
+    mkdir -p "$HOME"
     export DOCKER_HOST=unix:///run/docker-test.sock
     local dir=$NVBIND_T_DIR/docker i
     mkdir -p /run/docker-test "$dir"
