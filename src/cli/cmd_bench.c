@@ -151,6 +151,8 @@ static int prepare(struct nvb_bench_run *b, struct nvb_error **err)
 {
     const unsigned both = NVB_BENCH_START | NVB_BENCH_MEMORY | NVB_BENCH_PASSTHROUGH;
     const unsigned podman = both | NVB_BENCH_ROOTLESS | NVB_BENCH_HOOK;
+    if (b->groups & NVB_BENCH_ROOTLESS)
+        nvb_bench_find_root(b);
     if (!(b->groups & podman) || (b->podman.missing && b->docker.missing))
         return 0;
     if (leave_real_time(b, err) < 0 ||
@@ -161,10 +163,8 @@ static int prepare(struct nvb_bench_run *b, struct nvb_error **err)
     import_root(b, &b->podman);
     if (b->groups & both)
         import_root(b, &b->docker);
-    if (b->groups & NVB_BENCH_ROOTLESS) {
-        nvb_bench_find_root(b);
+    if (b->groups & NVB_BENCH_ROOTLESS)
         import_root(b, &b->root_podman);
-    }
     return 0;
 }
 

@@ -50,6 +50,9 @@ row() {
         out.json)" = 0 ]
     row start.nvbind-podman '.why_not | test("podman")'
     row freshness.both '.why_not | test("engine")'
+    [ "$(jq -r '.rows[] | select(.key == "start.podman" or .key == "rootless.podman").why_not' out.json |
+        uniq | wc -l)" -eq 1 ]
+    row rootless.root-start '.why_not | test("podman")'
     row generate.spec '.runs == 3 and .min <= .low and .low <= .median and .median <= .high and
         .high <= .max and .min > 0'
     row generate.spec '.more.than == "nothing" and .more.runs == 3'
