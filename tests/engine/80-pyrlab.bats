@@ -199,3 +199,17 @@ owned() {
     run podman_rootless ps -aq
     [ -z "$output" ]
 }
+
+@test "a unit: Podman 4.3 has no Quadlet, and one error says so; doctor tells what is there" {
+    lab_make pylab_service PYLAB=mini
+    if [[ $(podman --version) = *" 4."[0-3].* ]]; then
+        [ "$status" -ne 0 ]
+        [[ $stderr = *"has no Quadlet"* ]]
+    else
+        [ "$status" -eq 0 ]
+    fi
+    lab_make doctor
+    [ "$status" -eq 0 ]
+    [[ $output = *"GPUs       2"*"image      localhost/pylab-mini:3.12-bullseye"* ]]
+    [[ $stderr != *error* ]]
+}
