@@ -1,5 +1,6 @@
 /* nvbind migrate: files from Docker to Podman, as a diff or in place; and the checklist. */
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/checklist.h"
 #include "cli/cli.h"
@@ -66,6 +67,7 @@ static int migrate_file(struct run *run, const char *path, struct nvb_str *diff,
 static int migrate_files(struct run *run, char **paths, int count)
 {
     _cleanup_str_ struct nvb_str diff = NVB_STR_INIT;
+    _cleanup_str_ struct nvb_str shown = NVB_STR_INIT;
     int status = NVB_EXIT_OK;
     for (int i = 0; i < count; i++) {
         _cleanup_error_ struct nvb_error *err = NULL;
@@ -74,7 +76,13 @@ static int migrate_files(struct run *run, char **paths, int count)
             status = failed > status ? failed : status;
         }
     }
-    if (nvb_cli_print(run->cli, diff.data, diff.len) != NVB_EXIT_OK)
+    /* patch(1) needs the bytes; a terminal must not be steered by a file's. */
+    if (isatty(STDOUT_FILENO)) {
+        nvb_cli_add_printable(&shown, diff.data);
+        nvb_str_truncate(&diff, 0);
+    }
+    nvb_str_addn(&shown, diff.data, diff.len);
+    if (nvb_cli_print(run->cli, shown.data, shown.len) != NVB_EXIT_OK)
         return NVB_EXIT_FOUND;
     return status == NVB_EXIT_OK && run->left > 0 ? NVB_EXIT_FOUND : status;
 }

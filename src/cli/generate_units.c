@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "base/process.h"
+#include "base/trust.h"
 #include "cdi/registry.h"
 #include "cli/generate.h"
 #include "writer/quadlet.h"
@@ -96,6 +97,11 @@ static int install(const struct nvb_generate *g, bool quadlet, struct nvb_error 
     _cleanup_free_ char *path = install_path(g, quadlet);
     _cleanup_free_ char *folder = nvb_path_dir(path);
     _cleanup_str_ struct nvb_str out = NVB_STR_INIT;
+    if (g->planning.user.uid == 0 && !nvb_trust_is_own_place(folder)) {
+        (void)nvb_error_make(err, NVB_ERROR_PERMISSION, 0,
+                             "'%s' is another user's, and root writes nothing there", folder);
+        return nvb_error_hint(err, "as that user, or --scope system");
+    }
     if (nvb_file_make_folders(folder, 0755, err) < 0 ||
         nvb_file_write(path, g->text.data, g->text.len, 0644, err) < 0 || reload(g, err) < 0)
         return -1;

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/path.h"
+#include "base/trust.h"
 #include "config/toml.h"
 #include "doctor/check.h"
 
@@ -139,9 +141,14 @@ static void check_format(struct nvb_doctor *d, struct nvb_finding *f)
         return;
     }
     convert(&r, &text);
-    (void)(root ? nvb_fix_root(f, "cp", "-p", r.path, kept, NULL)
-                : nvb_fix_user(f, "cp", "-p", r.path, kept, NULL));
-    (void)nvb_fix_write(f, root, r.path, text.data);
+    struct nvb_fix_step *copy =
+        root ? nvb_fix_root(f, "cp", "-p", "--no-clobber", r.path, kept, NULL)
+             : nvb_fix_user(f, "cp", "-p", "--no-clobber", r.path, kept, NULL);
+    /* Root with a user's HOME: a link of that user's would be written through. */
+    _cleanup_free_ char *folder = nvb_path_dir(r.path);
+    const bool foreign = d->user.uid == 0 && !nvb_trust_is_own_place(folder);
+    copy->by_hand = foreign;
+    nvb_fix_write(f, root, r.path, text.data)->by_hand = foreign;
 }
 
 static void check_search(struct nvb_doctor *d, struct nvb_finding *f)

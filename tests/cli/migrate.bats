@@ -158,6 +158,14 @@ print(text.count("nvidia.com/gpu="), "runtime" in text, "deploy" in text, "count
     run -2 timeout 5 nvbind migrate deep.yml
 }
 
+@test "on a terminal the diff of a hostile file steers nothing" {
+    command -v script >/dev/null || skip "script is not installed"
+    printf 'docker ps # \033[31mred\n' >esc.sh
+    run script -qec 'nvbind migrate esc.sh' /dev/null
+    [[ $output = *'+podman ps # ?[31mred'* ]]
+    [[ $output != *$'\033[31m'* ]]
+}
+
 @test "wrong calls" {
     run -2 --separate-stderr nvbind migrate
     [[ $stderr = *'nvbind migrate FILE..., or nvbind migrate --checklist'* ]]

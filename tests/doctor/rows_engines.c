@@ -89,7 +89,7 @@ const struct examine_row nvb_examine_engines[] = {
     {"registries-format", "the user's",
      "write /home/ada/.config/containers/registries.conf " OLD "\n", WARN,
      "/home/ada/.config/containers/registries.conf",
-     "cp -p /home/ada/.config/containers/registries.conf", PODMAN5},
+     "cp -p --no-clobber /home/ada/.config/containers/registries.conf", PODMAN5},
     {"registries-format", "mixed",
      "write /etc/containers/registries.conf unqualified-search-registries = []\\n" OLD "\n", FAIL,
      "mixes", "[registries.search]", PODMAN5},
