@@ -18,6 +18,7 @@ help:
 	@echo 'make check           every test; the last line is "N passed, N failed, N skipped"'
 	@echo 'make check-unit      one suite; also check-style, check-cli, check-hosts, check-engine'
 	@echo 'make check-engines   the tests about engines on every version of them; result: docs/support.md'
+	@echo 'make check-packages  .deb, .rpm and install.sh, each made, installed and removed'
 	@echo 'make bench           the figures of docs/performance.md, measured on this machine'
 	@echo 'make fuzz            libFuzzer on the readers of untrusted input (SECONDS_EACH=$(SECONDS_EACH))'
 	@echo 'make install         into $$(DESTDIR)$$(PREFIX), PREFIX=$(PREFIX)'
@@ -57,6 +58,11 @@ check-engine: build-tests
 
 check-engines: build-tests
 	@scripts/check-engines --build $(BUILD)
+
+# The .deb, the .rpm and the installer, each made, installed and removed.
+check-packages: build-tests
+	@scripts/setup package
+	@NVBIND_TEST_PACKAGES=all tests/run --build $(BUILD) --sanitized $(BUILD) tests/cli/package.bats
 
 bench:
 	@scripts/setup build run check
