@@ -49,7 +49,10 @@ int nvb_doctor_fail(const struct nvb_cli *cli, const struct nvb_error *error, in
     struct nvb_explanations found = {0};
     (void)nvb_cli_fail(cli, error, status);
     if (error && error->message && nvb_explain(error->message, &found) == 0)
-        (void)fprintf(stderr, "  why:  nvbind doctor %s\n", found.items[0]->check);
+        /* What an engine says is about the machine that it runs on, whatever root GPUs come from.
+         */
+        (void)fprintf(stderr, "  why:  nvbind %sdoctor %s\n",
+                      cli->host.host_root ? "--host-root / " : "", found.items[0]->check);
     nvb_vec_release(&found);
     return status;
 }

@@ -465,6 +465,9 @@ END
     [ "${stderr_lines[-1]}" = "  why:  nvbind doctor engine" ]
     run -125 --separate-stderr env PATH="$NVBIND_BIN:$PWD/none" nvbind selftest
     [ "${stderr_lines[-1]}" = "  why:  nvbind doctor engine" ]
+    # The engine is this machine's, whatever root the GPUs are read from.
+    run -125 --separate-stderr env PATH="$NVBIND_BIN:$PWD/none" nvbind --host-root empty selftest
+    [ "${stderr_lines[-1]}" = "  why:  nvbind --host-root / doctor engine" ]
     run -125 --separate-stderr nvbind run --nosuch image
     [[ $stderr != *why:* ]]
 }
