@@ -3,6 +3,7 @@
 # engines: docker26
 
 load ../lib/engine
+load ../lib/docker
 load ../lib/hook
 
 setup_file() {
@@ -11,28 +12,16 @@ setup_file() {
     need_part driver-550-full
     need_part debian-trixie
     export HOOK_TOOLS=${NVBIND_BUILD:?}/tests/hook
-    export DOCKER_HOST=unix:///run/docker-test.sock
-    local dir=$NVBIND_T_DIR/docker i
-    mkdir -p /etc/cdi /run/docker-test "$dir"
+    mkdir -p /etc/cdi
     "$NVBIND_BIN/nvbind" simulate "$NVBIND_T_DIR/tmp/host" --gpus 2 >&2
     "$NVBIND_BIN/nvbind" --host-root "$NVBIND_T_DIR/tmp/host" \
         --driver-root "$(part_path driver-550-full)" cdi generate --output /etc/cdi/nvidia.json >&2
-    cat >"$dir/daemon.json" <<'CONFIG'
-{"features": {"cdi": true}, "bridge": "none", "iptables": false, "ip6tables": false,
- "runtimes": {"crun": {"path": "/usr/bin/crun"}}}
-CONFIG
-    dockerd --config-file "$dir/daemon.json" --data-root "$dir/data" --exec-root /run/docker-test/exec \
-        -p /run/docker-test/pid -H "$DOCKER_HOST" >"$dir/log" 2>&1 3>&- &
-    for ((i = 0; i < 300; i++)); do
-        docker version >/dev/null 2>&1 && break
-        sleep 0.1
-    done
-    docker version >/dev/null || { tail -20 "$dir/log" >&2; return 1; }
+    docker_start '"features": {"cdi": true}'
     docker import - trixie <"$(part_path debian-trixie)" >/dev/null
 }
 
 teardown_file() {
-    [ ! -f /run/docker-test/pid ] || kill "$(cat /run/docker-test/pid)"
+    docker_stop
 }
 
 in_docker() {
