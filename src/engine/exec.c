@@ -20,6 +20,16 @@ static void move_words(struct nvb_strv *from, struct nvb_strv *to)
     from->count = 0;
 }
 
+/* Which GPUs a container holds is read off it later, when other containers are to get free ones. */
+static void add_label(const struct nvb_plan *plan, struct nvb_strv *ret)
+{
+    _cleanup_str_ struct nvb_str gpus = NVB_STR_INIT;
+    if (plan->verb == NVB_PLAN_EXEC || !nvb_plan_add_label(plan, &gpus))
+        return;
+    nvb_strv_add(ret, "--label");
+    nvb_strv_addf(ret, NVB_PLAN_GPU_LABEL "=%s", gpus.data);
+}
+
 static int add_parts(const struct nvb_plan *plan, struct nvb_strv *globals,
                      struct nvb_strv *options, struct nvb_error **err)
 {
@@ -32,6 +42,7 @@ static int add_parts(const struct nvb_plan *plan, struct nvb_strv *globals,
         (podman ? nvb_podman_add_options(plan, options, err)
                 : nvb_docker_add_options(plan, options, err)) < 0)
         return -1;
+    add_label(plan, options);
     return nvb_engine_add_words(&plan->user, plan->engine, globals, options, err);
 }
 

@@ -11,6 +11,33 @@ static void done_options(struct nvb_plan_options *options)
     nvb_vec_release(options);
 }
 
+static bool has_label(const struct nvb_plan_line *line)
+{
+    const size_t len = strlen(NVB_PLAN_GPU_LABEL);
+    nvb_vec_foreach (option, &line->options)
+        if (nvb_plan_option_is(option, "label") && option->value &&
+            strncmp(option->value, NVB_PLAN_GPU_LABEL, len) == 0 &&
+            (option->value[len] == '\0' || option->value[len] == '='))
+            return true;
+    return false;
+}
+
+bool nvb_plan_add_label(const struct nvb_plan *plan, struct nvb_str *ret)
+{
+    bool first = true;
+    if (plan->gpus.count == 0 || has_label(&plan->user) || has_label(&plan->defaults))
+        return false;
+    nvb_vec_foreach (gpu, &plan->gpus) {
+        nvb_str_add(ret, first ? "" : ",");
+        if (gpu->is_mig)
+            nvb_str_addf(ret, "%s/%u/%u", gpu->pci, gpu->gi, gpu->ci);
+        else
+            nvb_str_add(ret, gpu->uuid ? gpu->uuid : gpu->pci);
+        first = false;
+    }
+    return true;
+}
+
 void nvb_plan_line_done(struct nvb_plan_line *line)
 {
     nvb_strv_done(&line->words);

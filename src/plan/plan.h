@@ -25,6 +25,10 @@
 #define NVB_PLAN_HOOK_MARK         "nvbind.hook"
 #define NVB_PLAN_HOOK_MARK_PATTERN "nvbind\\.hook"
 
+/* The label of a container that says which GPUs it holds, by commas: a GPU's UUID, or its PCI
+ * address where it has none yet; a MIG device's PCI/GI/CI, because only NVML knows its UUID. */
+#define NVB_PLAN_GPU_LABEL "nvbind.gpus"
+
 enum nvb_plan_verb {
     NVB_PLAN_RUN,
     NVB_PLAN_CREATE,
@@ -128,6 +132,10 @@ void nvb_plan_done(struct nvb_plan *plan);
 /* "3", or "0:1" for a MIG device: its CDI device's name by index. Owned by the caller. */
 char *nvb_plan_gpu_name(const struct nvb_plan_gpu *gpu);
 void nvb_plan_line_done(struct nvb_plan_line *line);
+
+/* Appends the value of NVB_PLAN_GPU_LABEL. Returns whether there is one: not without GPUs, nor
+ * where the user's own words give that label. */
+bool nvb_plan_add_label(const struct nvb_plan *plan, struct nvb_str *ret);
 
 /* The canonical name of an option ("volume" for "-v", "network" for "--net"): borrowed. */
 const char *nvb_plan_option_name(const struct nvb_plan_option *option);

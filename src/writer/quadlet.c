@@ -198,6 +198,15 @@ static void add_command(struct quadlet *q)
     nvb_str_addc(&q->container, '\n');
 }
 
+static void add_gpu_label(struct quadlet *q)
+{
+    _cleanup_str_ struct nvb_str gpus = NVB_STR_INIT;
+    if (!nvb_plan_add_label(q->plan, &gpus))
+        return;
+    _cleanup_free_ char *label = nvb_strdupf(NVB_PLAN_GPU_LABEL "=%s", gpus.data);
+    add_words(q, "Label", label);
+}
+
 static int fill(struct quadlet *q, struct nvb_error **err)
 {
     const struct nvb_plan *plan = q->plan;
@@ -211,6 +220,7 @@ static int fill(struct quadlet *q, struct nvb_error **err)
     add_line(q, rootfs ? "Rootfs" : "Image", plan->image);
     nvb_vec_foreach (device, q->options->devices)
         add_words(q, "AddDevice", *device);
+    add_gpu_label(q);
     if (add_options(q, &plan->defaults, err) < 0 || add_options(q, &plan->user, err) < 0)
         return -1;
     add_command(q);

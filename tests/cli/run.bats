@@ -99,9 +99,9 @@ plan() {
     [ "$(id -u)" -ne 0 ] || folder=/run/nvbind/cdi
     run -0 --separate-stderr sim run --rm --dry-run --gpu 0,1 img
     [[ $output = *" --cdi-spec-dir $folder/"* ]]
-    [[ $output = *" run --device nvidia.com/gpu=0 --device nvidia.com/gpu=1 --rm img" ]]
+    [[ $output = *" run --device nvidia.com/gpu=0 --device nvidia.com/gpu=1 --label nvbind.gpus=GPU-"*,GPU-*" --rm img" ]]
     run -0 --separate-stderr sim run --rm --dry-run --gpu all img
-    [[ $output = *" run --device nvidia.com/gpu=all --rm img" ]]
+    [[ $output = *" run --device nvidia.com/gpu=all --label nvbind.gpus="*" --rm img" ]]
     file=$(sim run --rm --dry-run=json --gpu all img | jq -r .cdi.file)
     [[ $file = "$folder"/*/nvidia.com-gpu.json ]]
     rm -f "$file"
@@ -224,6 +224,17 @@ run --rm img true " ]
     sim run --gpu none --dry-run --new-flag img
     [ "$(grep -c -- '--help' "$calls")" -eq 1 ]
     [ "$(started)" -eq 0 ]
+}
+
+@test "a container with GPUs says by a label which it holds, unless its label is the user's" {
+    local uuid
+    uuid=$(sim info --json | jq -r '.gpus[1].uuid')
+    run -0 --separate-stderr sim run --rm --dry-run --gpu 1 img
+    [[ $output = *" --label nvbind.gpus=$uuid --rm img" ]]
+    run -0 --separate-stderr sim create --dry-run --gpu 1 -l nvbind.gpus=mine img
+    [[ $output = *" -l nvbind.gpus=mine img" && $output != *"nvbind.gpus=GPU"* ]]
+    run -0 --separate-stderr sim run --rm --dry-run --gpu none img
+    [[ $output != *nvbind.gpus* ]]
 }
 
 @test "Docker: its own spelling, and what it lacks is refused by name" {

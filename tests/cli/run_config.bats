@@ -145,7 +145,7 @@ TOML
     echo 'gpu.additional_devices = ["/dev/fuse", "amd.com/gpu=0"]' >"$config"
     [ "$(line)" = "run img" ]
     run -0 sim run --rm --gpu 0 --device /dev/fuse --dry-run img
-    [[ $output = *" run --device amd.com/gpu=0 --env "*" --rm --device /dev/fuse img" ]]
+    [[ $output = *" run --device amd.com/gpu=0 --env "*" --label nvbind.gpus="*" --rm --device /dev/fuse img" ]]
 }
 
 @test "additional libraries come with GPUs; one that cannot is an error at its place" {
