@@ -61,6 +61,18 @@
         *vec_f_ = (__typeof__(*vec_f_)){0}; \
     } while (0)
 
+/* Gives back what the array has room for beyond its items: for small ones that stay in great
+ * number.
+ */
+#define nvb_vec_trim(v)                                                                        \
+    do {                                                                                       \
+        __typeof__(v) vec_t_ = (v);                                                            \
+        if (vec_t_->count > 0 && vec_t_->cap > vec_t_->count) {                                \
+            vec_t_->items = nvb_realloc(vec_t_->items, vec_t_->count, sizeof(*vec_t_->items)); \
+            vec_t_->cap = vec_t_->count;                                                       \
+        }                                                                                      \
+    } while (0)
+
 /* Nothing is added to the NULL of an empty vector: C does not define that. */
 #define nvb_vec_foreach(it, v)                                                               \
     for (__typeof__(*(v)->items) *it = (v)->items, *it##_end_ = it ? it + (v)->count : NULL; \

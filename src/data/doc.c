@@ -19,6 +19,28 @@ void nvb_doc_done(struct nvb_doc *doc)
     *doc = (struct nvb_doc){.line = doc->line, .column = doc->column};
 }
 
+void nvb_doc_copy(const struct nvb_doc *doc, struct nvb_doc *ret)
+{
+    *ret = *doc;
+    ret->text = nvb_strdup(doc->text);
+    if (doc->type == NVB_DOC_LIST) {
+        ret->list = (struct nvb_doc_items){0};
+        nvb_vec_foreach (item, &doc->list)
+            nvb_doc_copy(item, nvb_vec_add(&ret->list));
+        nvb_vec_trim(&ret->list);
+    } else if (doc->type == NVB_DOC_MAP) {
+        ret->map = (struct nvb_doc_members){0};
+        nvb_vec_foreach (member, &doc->map) {
+            struct nvb_doc_member *copy = nvb_vec_add(&ret->map);
+            copy->key = nvb_strdup(member->key);
+            copy->line = member->line;
+            copy->column = member->column;
+            nvb_doc_copy(&member->value, &copy->value);
+        }
+        nvb_vec_trim(&ret->map);
+    }
+}
+
 void nvb_doc_set_bool(struct nvb_doc *doc, bool value)
 {
     nvb_doc_done(doc);

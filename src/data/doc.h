@@ -41,6 +41,13 @@ enum nvb_doc_type {
     NVB_DOC_MAP,
 };
 
+/* What Compose files say of a value beside the value (only nvb_yaml_read_all() reads it). */
+enum nvb_doc_tag {
+    NVB_DOC_NO_TAG,
+    NVB_DOC_RESET,    /* "!reset": what an earlier file has here goes away */
+    NVB_DOC_OVERRIDE, /* "!override": this takes its place, and is not merged into it */
+};
+
 struct nvb_doc;
 struct nvb_doc_member;
 struct nvb_doc_items NVB_VEC(struct nvb_doc);
@@ -49,6 +56,7 @@ struct nvb_doc_members NVB_VEC(struct nvb_doc_member);
 struct nvb_doc {
     enum nvb_doc_type type;
     unsigned line, column; /* in characters */
+    enum nvb_doc_tag tag;
     char *text; /* TEXT: the value. TIME: as RFC 3339 spells it. Another scalar of a YAML file: how
                    it is spelled there ("0x1f"). Else NULL. UTF-8, without zero bytes */
     union {
@@ -71,6 +79,9 @@ struct nvb_doc_member {
 
 /* Releases what DOC owns and leaves it a null. */
 void nvb_doc_done(struct nvb_doc *doc);
+
+/* Makes *ret, which must be a null, the same as DOC, places and tags included. */
+void nvb_doc_copy(const struct nvb_doc *doc, struct nvb_doc *ret);
 
 /* ---- building ------------------------------------------------------------------------------- */
 

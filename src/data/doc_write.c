@@ -5,6 +5,8 @@
 
 static void emit(struct nvb_emit *e, const struct nvb_doc *doc)
 {
+    if (doc->tag)
+        nvb_emit_tag(e, doc->tag == NVB_DOC_RESET ? "!reset" : "!override");
     switch (doc->type) {
     case NVB_DOC_NULL:
         nvb_emit_null(e);

@@ -156,8 +156,26 @@ static void start_value(struct nvb_emit *e)
         nvb_str_add(e->out, "- ");
 }
 
+/* Behind a key alone: there a tag is followed by what would stand there without it. */
+static void add_tag(struct nvb_emit *e)
+{
+    if (!e->tag)
+        return;
+    if (e->form == NVB_EMIT_YAML && e->depth && top(e)->is_map)
+        nvb_str_addf(e->out, " %s", e->tag);
+    else
+        add_fault(e, nvb_strdupf("no place for the tag '%s'", e->tag));
+    e->tag = NULL;
+}
+
+void nvb_emit_tag(struct nvb_emit *e, const char *tag)
+{
+    e->tag = tag;
+}
+
 static void start_scalar(struct nvb_emit *e)
 {
+    add_tag(e);
     start_value(e);
     if (e->form == NVB_EMIT_YAML && e->depth && top(e)->is_map)
         nvb_str_addc(e->out, ' ');
@@ -171,6 +189,7 @@ static void end_scalar(struct nvb_emit *e)
 
 static void begin(struct nvb_emit *e, bool is_map)
 {
+    add_tag(e);
     start_value(e);
     if (e->depth == NVB_EMIT_MAX_DEPTH) {
         add_fault(e, nvb_strdup("nested too deep"));

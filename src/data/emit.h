@@ -42,7 +42,8 @@ struct nvb_emit {
     enum nvb_emit_form form;
     /* the rest starts as zeros */
     unsigned depth;
-    char *fault; /* what the first one is about; owned */
+    const char *tag; /* of the value that is next; borrowed */
+    char *fault;     /* what the first one is about; owned */
     struct nvb_emit_level levels[NVB_EMIT_MAX_DEPTH];
 };
 
@@ -50,6 +51,10 @@ void nvb_emit_map(struct nvb_emit *e);
 void nvb_emit_list(struct nvb_emit *e);
 void nvb_emit_end(struct nvb_emit *e); /* of the innermost map or list */
 void nvb_emit_key(struct nvb_emit *e, const char *key);
+
+/* "!reset": of the value that comes next, which is a map's. A fault elsewhere, and in JSON. */
+void nvb_emit_tag(struct nvb_emit *e, const char *tag);
+
 void nvb_emit_null(struct nvb_emit *e);
 void nvb_emit_bool(struct nvb_emit *e, bool value);
 void nvb_emit_int(struct nvb_emit *e, int64_t value);

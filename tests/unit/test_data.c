@@ -294,9 +294,9 @@ static void test_yaml_limits(void **state)
     assert_refused(nvb_yaml_read, s.data, NVB_DOC_MAX_DEPTH + 1, NVB_DOC_MAX_DEPTH + 1,
                    "nested too deep");
     nvb_str_truncate(&s, 0);
-    for (size_t i = 0; i <= NVB_DOC_MAX_NODES; i++)
+    for (size_t i = 0; i <= NVB_YAML_MAX_NODES; i++)
         nvb_str_add(&s, "- 0\n");
-    assert_refused(nvb_yaml_read, s.data, (unsigned)NVB_DOC_MAX_NODES, 3, "too many values");
+    assert_refused(nvb_yaml_read, s.data, (unsigned)NVB_YAML_MAX_NODES, 3, "too many values");
 }
 
 static void test_yaml_quotes(void **state)
