@@ -1,5 +1,5 @@
 # What PyRLab builds and runs. A value given to make ("make PYLAB=torch pylab") or in the environment
-# takes the place of one that stands here with "?=".
+# takes the place of one that stands here with "?="; what is given so is taken as it is ($ too).
 
 # Container runtime (select from: docker podman)
 CONTAINER_RUNTIME ?= docker
@@ -12,10 +12,10 @@ PACKAGES ?= pypi
 # 3.12-bullseye names the container pylab_3.12-bullseye_8888. With PACKAGES = debian the Python is
 # that of BASE_IMAGE, whatever stands here.
 PYTHONBASE ?= 3.12-bullseye
-ifeq ($(PACKAGES),debian)
-BASE_IMAGE ?= docker.io/library/debian:trixie
+ifeq ($(value PACKAGES),debian)
+BASE_IMAGE ?= debian:trixie
 else
-BASE_IMAGE ?= docker.io/library/python:$(PYTHONBASE)
+BASE_IMAGE ?= python:$(PYTHONBASE)
 endif
 
 # Which lab "make pylab" starts where none was tagged (select from: mini common torch tf jax)
@@ -44,8 +44,8 @@ RPORT ?= 9999
 # asked for anything.
 
 # The notebook user in the images. Under sudo: who called it.
-UID ?= $(or $(SUDO_UID),$(shell id -u))
-GID ?= $(or $(SUDO_GID),$(shell id -g))
+UID ?= $(or $(value SUDO_UID),$(shell id -u))
+GID ?= $(or $(value SUDO_GID),$(shell id -g))
 
 # Rootless Podman, whose files notebooks are (select from: root keep-id). Either way they belong to
 # you. root: the lab's root is you, and it starts at once. keep-id: the lab's user has your number;
@@ -66,7 +66,7 @@ https_proxy ?=
 no_proxy ?=
 
 # TensorBoard beside the lab: pod_start and compose_up
-TB_IMAGE ?= docker.io/tensorflow/tensorflow
+TB_IMAGE ?= tensorflow/tensorflow
 TB_COMMAND ?= tensorboard --logdir=/logs --host=0.0.0.0
 
 # Where nvbind is, should it be neither on PATH nor built beside this folder

@@ -32,8 +32,7 @@ build() {
         wanted+=("$flavour")
     done
     check_engine
-    [ -d "$(dirname "$BUILD_LOG")" ] || die "BUILD_LOG: there is no folder for '$BUILD_LOG'"
-    : >"$BUILD_LOG" || die "BUILD_LOG: '$BUILD_LOG' cannot be written"
+    start_log
     # One that was named is built; one that it stands on only where it is missing.
     for flavour in "${wanted[@]}"; do
         parent=$(parent_of "$flavour")
@@ -43,7 +42,18 @@ build() {
             parent=$(parent_of "$parent")
         done
     done
+    # Of Docker's builders only the daemon's own, which its context names, has the images built before.
+    [ "$CONTAINER_RUNTIME" != docker ] ||
+        BUILDX_BUILDER=$(docker context inspect --format '{{.Name}}' 2>/dev/null || echo default)
+    [ -z "${BUILDX_BUILDER:-}" ] || export BUILDX_BUILDER
     for flavour in "${chain[@]}" "${wanted[@]}"; do build_one "$flavour"; done
+}
+
+start_log() {
+    [ -d "$(dirname "$BUILD_LOG")" ] || die "BUILD_LOG: there is no folder for '$BUILD_LOG'"
+    [ ! -d "$BUILD_LOG" ] || die "BUILD_LOG is a file, and '$BUILD_LOG' is a folder"
+    { : >"$BUILD_LOG"; } 2>/dev/null || die "BUILD_LOG: '$BUILD_LOG' cannot be written" "make BUILD_LOG=FILE ..."
+    [ ! -f "$BUILD_LOG" ] || give_to_user "$BUILD_LOG"
 }
 
 # logged COMMAND...: shown and written to the log; the command's own status.
@@ -75,11 +85,12 @@ build_one() {
     for variable in http_proxy https_proxy no_proxy; do
         if [ -n "${!variable:-}" ]; then words+=(--build-arg "$variable"); else unset "$variable"; fi
     done
-    split_words "${BUILD_ARGS:-}"
+    split_words BUILD_ARGS
     say "$flavour: building $name on $from"
     # Podman's own format knows no healthchecks and is otherwise the same; old Docker takes both.
-    logged "$CONTAINER_RUNTIME" build -f "$here/Containerfile.$file" -t "$name" \
-        --build-arg "FROM=$from" "${words[@]}" "${split[@]}" "$here" ||
+    logged "$CONTAINER_RUNTIME" build \
+        -f "$here/Containerfile.$file" -t "$name" --build-arg "FROM=$from" "${words[@]}" \
+        "${limit_words[@]}" "${split[@]}" "$here" ||
         die "$flavour was not built" "the whole of it: $BUILD_LOG"
     say "$flavour: built in $((SECONDS - start)) s, $(size_of "$name")"
 }
@@ -104,7 +115,7 @@ find_base() {
     base=$BASE_IMAGE
     ! has_image "$base" || return 0
     say "base: pulling $base"
-    if logged "$CONTAINER_RUNTIME" pull "$base"; then return; fi
+    if logged pull "$base"; then return; fi
     local name=${BASE_IMAGE##*/} suite
     suite=${name#*:}
     case $name in
@@ -130,17 +141,24 @@ find_base() {
     rm -f "$tar"
 }
 
+# pull NAME. A name without a registry is Docker's: nvbind knows that also where this machine's Podman
+# searches none for it.
+pull() {
+    local here_only=pyrlab-pull-$$
+    ! "$CONTAINER_RUNTIME" pull "$1" || return 0
+    [ "$CONTAINER_RUNTIME" = podman ] && [[ ${1%%/*} != *[.:]* || $1 != */* ]] || return 1
+    find_nvbind
+    if [ -z "$nvbind" ]; then
+        say "where '$1' is to be had is nvbind's or registries.conf's to say (unqualified-search-registries)"
+        return 1
+    fi
+    "$nvbind" create --runtime podman --gpu none --name "$here_only" "$1" || return 1
+    podman rm "$here_only"
+}
+
 import_image() {
     "$CONTAINER_RUNTIME" import --change 'CMD ["bash"]' \
         --change 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' - "$2" <"$1"
-}
-
-# split_words TEXT: into the array split, by a shell's rules for quotes; nothing is run or expanded.
-split_words() {
-    split=()
-    local list
-    list=$(xargs -r printf '%s\n' <<<"$1" 2>/dev/null) || die "quotes do not match: $1"
-    [ -z "$list" ] || mapfile -t split <<<"$list"
 }
 
 tag_pylab() {

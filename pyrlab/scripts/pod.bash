@@ -10,20 +10,20 @@ pod_start() {
     ! podman pod exists pylab-pod || die "the pod pylab-pod is there" "make CONTAINER_RUNTIME=podman pod_stop"
     image=$(lab_image pylab)
     check_free PYPORT TFPORT
-    has_image "$TB_IMAGE" || podman pull "$TB_IMAGE" ||
+    has_image "$TB_IMAGE" || pull "$TB_IMAGE" >&2 ||
         die "TB_IMAGE: $TB_IMAGE cannot be had" "make TB_IMAGE=NAME of an image with TensorBoard"
     choose_runner ""
     choose_user
     mount_words
     read_token pylab-pod
     # A namespace is the pod's, not the container's.
-    if [ "${user_words[0]:-}" = --userns=keep-id ]; then
-        pod_user=(--userns=keep-id)
+    if [[ ${user_words[0]} = --userns=* ]]; then
+        pod_user=("${user_words[0]}")
         user_words=("${user_words[@]:1}")
     fi
     podman pod create --name pylab-pod "${pod_user[@]}" -p "$BIND:$PYPORT:8888" -p "$BIND:$TFPORT:6006" \
         >/dev/null || die "the pod was not made"
-    split_words "$TB_COMMAND"
+    split_words TB_COMMAND
     if ! "${run[@]}" -d --pod pylab-pod --name jupyter "${mounts[@]}" "${user_words[@]}" \
         ${open:+-e PYRLAB_AUTH=none} ${JUPYTER_TOKEN:+-e JUPYTER_TOKEN} "${gpu_words[@]}" "$image" >/dev/null ||
         ! podman run -d --pod pylab-pod --name tensorboard -v "$NOTEBOOKS:/logs:ro" "$TB_IMAGE" \
@@ -64,7 +64,6 @@ find_compose() {
 compose_environment() {
     local flag=
     ! has_selinux || flag=:z
-    LAB_IMAGE=$(lab_image pylab)
     if is_rootless; then LAB_USER=0:0; else LAB_USER=$LAB_UID:$LAB_GID; fi
     VOLUME_FLAG=$flag
     export LAB_IMAGE LAB_USER VOLUME_FLAG
@@ -76,6 +75,7 @@ compose_up() {
     check_engine
     check_folders
     find_compose
+    LAB_IMAGE=$(lab_image pylab)
     check_free PYPORT TFPORT
     read_token pylab-compose
     compose_environment
@@ -84,11 +84,13 @@ compose_up() {
     address_of pylab-compose "$PYPORT"
 }
 
+# Nothing that has gone since, an image or a folder, stands in the way.
 compose_down() {
     check_values
     check_engine
     find_compose
     open=
+    LAB_IMAGE=none
     compose_environment
     "${compose[@]}" down
 }

@@ -50,7 +50,7 @@ count_gpus() {
 read_gpu_words() {
     local word folder='' mended='' pending=''
     gpu_words=()
-    split_words "${DOCKER_ARGS:-}"
+    split_words DOCKER_ARGS
     for word in "${split[@]}"; do
         if [ -n "$pending" ]; then
             case $word in
@@ -96,15 +96,15 @@ choose_runner() {
 
 # Sets $user_words: notebooks belong to whom they belong to outside.
 choose_user() {
-    user_words=()
     if ! is_rootless; then
         user_words=(--user "$LAB_UID:$LAB_GID")
-    elif [ "$USERNS" = keep-id ]; then
-        user_words=(--userns=keep-id --user "$LAB_UID:$LAB_GID")
+    elif [ "$USERNS" = keep-id ] && [ "$CONTAINER_RUNTIME" = podman ]; then
+        user_words=("--userns=keep-id:uid=$LAB_UID,gid=$LAB_GID" --user "$LAB_UID:$LAB_GID")
     else
         # In the container's user namespace root is who started it.
         user_words=(--user 0:0 --env HOME=/home/pylab)
     fi
+    user_words+=("${limit_words[@]}")
 }
 
 # read_token NAME: exports JUPYTER_TOKEN, or sets $open where there is to be none.
@@ -119,7 +119,6 @@ read_token() {
         return
     fi
     if [ -n "${TOKEN:-}" ]; then
-        [[ $TOKEN =~ ^[A-Za-z0-9._~-]+$ ]] || die "TOKEN may hold letters, digits and . _ ~ - alone"
         JUPYTER_TOKEN=$TOKEN
     elif [ "${2:-}" = keep ] && [ -f "$file" ]; then
         JUPYTER_TOKEN=$(cat "$file")
@@ -141,18 +140,18 @@ is_running() {
     [ "$("$CONTAINER_RUNTIME" container inspect --format '{{.State.Running}}' "$1" 2>/dev/null)" = true ]
 }
 
+# Whether JupyterLab answers on a port: by a shell of its own, which Docker's proxy ends where it
+# takes a connection for nobody.
+answers() (
+    exec 2>/dev/null 3<>"/dev/tcp/$(own_address)/$1" || exit 1
+    printf 'GET /api HTTP/1.0\r\n\r\n' >&3 && read -r -t 5 line <&3 && [[ $line = HTTP/1.?" 200"* ]]
+)
+
 # wait_for NAME PORT: until JupyterLab answers, or its container has ended.
 wait_for() {
-    local name=$1 port=$2 address=${BIND//[\[\]]/} i line
-    [ "$address" != 0.0.0.0 ] || address=127.0.0.1
+    local name=$1 port=$2 i
     for ((i = 0; i < 600; i++)); do
-        if { exec 3<>"/dev/tcp/$address/$port"; } 2>/dev/null; then
-            printf 'GET /api HTTP/1.0\r\n\r\n' >&3 2>/dev/null || true
-            line=
-            read -r -t 5 line <&3 2>/dev/null || true
-            exec 3>&-
-            [[ $line != HTTP/1.?" 200"* ]] || return 0
-        fi
+        ! answers "$port" || return 0
         if ((i % 20 == 19)) && ! is_running "$name"; then break; fi
         sleep 0.05
     done
@@ -160,14 +159,34 @@ wait_for() {
     die "JupyterLab in $name does not answer on $BIND:$port" "$CONTAINER_RUNTIME logs $name"
 }
 
+# Sets $mounts from the "-v FOLDER:PLACE[:FLAGS]" of the Makefile's line, or to what it has as it comes.
 mount_words() {
-    local flag=
-    ! has_selinux || flag=:z
-    mounts=(-v "$NOTEBOOKS:/volumes/notebooks$flag" -v "$DOCKER:/notebook$flag")
+    mounts=("$@")
+    [ $# -gt 0 ] || mounts=(-v "$NOTEBOOKS:/volumes/notebooks" -v "$DOCKER:/notebook")
+    has_selinux || return 0
+    local i
+    for i in "${!mounts[@]}"; do
+        [[ ${mounts[i]} != /*:/* || ${mounts[i]} = *:*:* ]] || mounts[i]+=:z
+    done
 }
 
+# Sets $image, $ports and $profile for pylab or rlab.
+describe_lab() {
+    image=$(lab_image "$1")
+    if [ "$1" = pylab ]; then
+        profile=jupyter
+        ports=(-p "$BIND:$PYPORT:8888" -p "$BIND:$TFPORT:6006" -p "$BIND:$DTPORT:40000")
+    else
+        # jupyter's own port is the other lab's.
+        profile=ai-ml
+        ports=(-p "$BIND:$RPORT:9999")
+    fi
+}
+
+# lab_start pylab|rlab [-v FOLDER:PLACE]...
 lab_start() {
-    local kind=$1 keep=${2:-} name image profile=jupyter ports
+    local kind=$1 name image profile ports
+    shift
     check_values
     check_engine
     check_folders
@@ -177,21 +196,13 @@ lab_start() {
         address_of "$name" "$(port_of "$kind")"
         return
     fi
-    image=$(lab_image "$kind")
-    if [ "$kind" = pylab ]; then
-        check_free PYPORT TFPORT DTPORT
-        ports=(-p "$BIND:$PYPORT:8888" -p "$BIND:$TFPORT:6006" -p "$BIND:$DTPORT:40000")
-    else
-        check_free RPORT
-        ports=(-p "$BIND:$RPORT:9999")
-        # jupyter's own port is the other lab's.
-        profile=ai-ml
-    fi
+    describe_lab "$kind"
+    if [ "$kind" = pylab ]; then check_free PYPORT TFPORT DTPORT; else check_free RPORT; fi
     "$CONTAINER_RUNTIME" rm -f "$name" >/dev/null 2>&1 || true
     choose_runner "$profile"
     choose_user
-    mount_words
-    read_token "$name" "$keep"
+    mount_words "$@"
+    read_token "$name" "${keep_token:-}"
     "${run[@]}" -d --name "$name" "${ports[@]}" "${mounts[@]}" "${user_words[@]}" \
         ${open:+-e PYRLAB_AUTH=none} ${JUPYTER_TOKEN:+-e JUPYTER_TOKEN} "${gpu_words[@]}" "$image" \
         >/dev/null || die "$name was not started"
@@ -213,31 +224,44 @@ lab_stop() {
 
 # Made anew, so that it sees the driver as it is now; the address stays.
 lab_restart() {
-    [ ! -f "$state/$(container_of "$1").token" ] || cp -p "$state/$(container_of "$1").token" "$state/keep"
+    local keep_token=keep
     lab_stop "$1"
-    [ ! -f "$state/keep" ] || mv "$state/keep" "$state/$(container_of "$1").token"
-    lab_start "$1" keep
+    lab_start "$@"
+}
+
+# need_lab pylab|rlab: sets $name to its container, which must be there.
+need_lab() {
+    check_values
+    check_engine
+    name=$(container_of "$1")
+    "$CONTAINER_RUNTIME" container inspect "$name" >/dev/null 2>&1 || die "$name is not there" "make $1"
 }
 
 lab_logs() {
-    check_values
-    "$CONTAINER_RUNTIME" logs -f "$(container_of "$1")"
+    local name
+    need_lab "$1"
+    "$CONTAINER_RUNTIME" logs -f "$name"
 }
 
 lab_shell() {
-    check_values
-    "$CONTAINER_RUNTIME" exec -it "$(container_of "$1")" bash
+    local name terminal=-i
+    need_lab "$1"
+    is_running "$name" || die "$name is not running" "make $1"
+    [ ! -t 0 ] || terminal=-it
+    "$CONTAINER_RUNTIME" exec "$terminal" "$name" bash
 }
 
 lab_url() {
-    check_values
-    is_running "$(container_of "$1")" || die "$(container_of "$1") is not running" "make $1"
-    address_of "$(container_of "$1")" "$(port_of "$1")"
+    local name
+    need_lab "$1"
+    is_running "$name" || die "$name is not running" "make $1"
+    address_of "$name" "$(port_of "$1")"
 }
 
 # A Quadlet, by nvbind: systemd then starts the lab. The token is in a file that the unit names.
 lab_service() {
-    local kind=$1 name image port profile=jupyter
+    local kind=$1 name image profile ports
+    shift
     check_values
     check_engine
     check_folders
@@ -245,21 +269,15 @@ lab_service() {
     find_nvbind
     [ -n "$nvbind" ] || die "nvbind writes the unit, and it is not installed" "make install in nvbind's folder"
     name=$(container_of "$kind")
-    image=$(lab_image "$kind")
-    if [ "$kind" = pylab ]; then
-        port=(-p "$BIND:$PYPORT:8888" -p "$BIND:$TFPORT:6006" -p "$BIND:$DTPORT:40000")
-    else
-        port=(-p "$BIND:$RPORT:9999")
-        profile=ai-ml
-    fi
+    describe_lab "$kind"
     read_gpu_words
     choose_user
-    mount_words
+    mount_words "$@"
     read_token "$name" keep
     (umask 077 && printf '%s\n' "${open:+PYRLAB_AUTH=none}${JUPYTER_TOKEN:+JUPYTER_TOKEN=$JUPYTER_TOKEN}" \
         >"$state/$name.env")
     "$nvbind" generate quadlet --install --unit "$kind" --profile "$profile" \
-        --name "$name" "${port[@]}" "${mounts[@]}" "${user_words[@]}" --env-file "$state/$name.env" \
+        --name "$name" "${ports[@]}" "${mounts[@]}" "${user_words[@]}" --env-file "$state/$name.env" \
         "${gpu_words[@]}" "$image" || die "the unit was not written"
     address_of "$name" "$(port_of "$kind")"
 }

@@ -14,6 +14,8 @@ setup() {
             >"$BATS_TEST_TMPDIR/bin/$name"
         chmod +x "$BATS_TEST_TMPDIR/bin/$name"
     done
+    # Whoever runs this has sub-ids.
+    ln -s /bin/true "$BATS_TEST_TMPDIR/bin/getsubids"
 }
 
 lab() {
@@ -44,8 +46,54 @@ refused() {
     refused "PYPORT is a port from 1 to 65535, not '0'" PYPORT=0 pylab
     refused "TFPORT is a port from 1 to 65535, not '70000'" TFPORT=70000 pylab
     refused "BIND is an address" BIND=everywhere pylab
-    refused "UID is a number, not 'me'" UID=me build_base
+    refused "UID is a number, at most 999999999, not 'me'" UID=me build_base
     refused "CUDA_INSTALL is one of: no yes; not '12'" CUDA_INSTALL=12 build_base
+}
+
+@test "values in which a shell or make would find something to run" {
+    local mark=$BATS_TEST_TMPDIR/ran value
+    for value in "\$(shell touch $mark)" "\$(touch $mark)" "\`touch $mark\`" "x; touch $mark;" "x'; touch $mark; '" \
+        "x\"; touch $mark; \"" "x\${IFS}y" "x
+touch $mark"; do
+        for name in CONTAINER_RUNTIME PACKAGES PYTHONBASE BASE_IMAGE PYLAB NOTEBOOKS DOCKER BIND PYPORT \
+            TOKEN USERNS TB_IMAGE UID; do
+            lab CONTAINER_RUNTIME=podman "$name=$value" pylab
+            [ "$status" -ne 0 ]
+            [ "$(grep -c 'pyrlab: error' <<<"$stderr")" = 1 ]
+        done
+        # The environment, in which even what is for engines is text alone.
+        run env PATH="$BATS_TEST_TMPDIR/bin:$PATH" "NOTEBOOKS=$value" "SUDO_UID=$value" "HERE=$value" \
+            "DOCKER_ARGS=$value" "BUILD_ARGS=$value" "TB_COMMAND=$value" make -s -C "$LAB" pylab
+        [ "$status" -ne 0 ]
+        lab CONTAINER_RUNTIME=podman "build_pylab-$value"
+        [ "$status" -ne 0 ]
+    done
+    [ ! -e "$mark" ]
+    [ ! -e "$BATS_TEST_TMPDIR/called" ]
+}
+
+@test "the checkout's own folder may have any name" {
+    mv "$LAB" "$BATS_TEST_TMPDIR/my lab's \"\$x\""
+    LAB="$BATS_TEST_TMPDIR/my lab's \"\$x\""
+    lab help
+    [ "$status" -eq 0 ]
+    [[ $output = *"$LAB/Configuration.mk"* ]]
+    lab PYPORT=0 pylab
+    [[ $stderr = *"PYPORT is a port"* ]]
+}
+
+@test "more wrong values: names of images, addresses, two ports that are one, the log" {
+    refused "TB_IMAGE is the name of an image" TB_IMAGE=--privileged pod_start
+    refused "BASE_IMAGE is the name of an image" BASE_IMAGE=-v build_base
+    refused "BIND is an address" BIND=300.1.1.1 pylab
+    refused "TFPORT and PYPORT are both 6006" PYPORT=6006 pylab
+    refused "PYPORT is a port from 1 to 65535, not '08888'" PYPORT=08888 pylab
+    refused "UID is a number, at most 999999999, not '4294967296'" UID=4294967296 pylab
+    refused "TOKEN may hold letters" TOKEN='a b' pylab
+    refused "TB_COMMAND: quotes do not match" TB_COMMAND="a 'b" pod_start
+    refused "BUILD_LOG: there is no folder for '/nowhere/x'" CONTAINER_RUNTIME=podman BUILD_LOG=/nowhere/x build_base
+    refused "BUILD_LOG is a file, and '/tmp' is a folder" CONTAINER_RUNTIME=podman BUILD_LOG=/tmp build_base
+    refused "docker has no pods" pod_stop
 }
 
 @test "folders: a missing one, a relative one, one that no engine takes" {
@@ -59,6 +107,15 @@ refused() {
     }
     refused_after_engine "NOTEBOOKS: there is no folder '/nowhere'" NOTEBOOKS=/nowhere
     refused_after_engine "DOCKER is an absolute path, not 'here'" DOCKER=here
+    refused_after_engine "NOTEBOOKS is an absolute path, and make takes quotes" NOTEBOOKS='"/tmp"'
+    refused_after_engine "NOTEBOOKS: '/etc/passwd' is no folder" NOTEBOOKS=/etc/passwd
+    # A blank before a comment in Configuration.mk, and a home's sign.
+    HOME=/nowhere refused_after_engine "NOTEBOOKS: there is no folder '/nowhere/notes'" 'NOTEBOOKS=~/notes '
+    if [ "$EUID" = 0 ]; then
+        install -d -o 61235 "$BATS_TEST_TMPDIR/other"
+        refused_after_engine "NOTEBOOKS: user 1000 may not write in" NOTEBOOKS="$BATS_TEST_TMPDIR/other"
+        refused_after_engine "DOCKER: user 61236 may not write in" UID=61236 NOTEBOOKS=/tmp DOCKER="$BATS_TEST_TMPDIR/other"
+    fi
     mkdir "$BATS_TEST_TMPDIR/a:b"
     refused_after_engine "NOTEBOOKS: an engine takes no ':'" NOTEBOOKS="$BATS_TEST_TMPDIR/a:b"
 }
@@ -124,7 +181,7 @@ $dev/nvidia-caps/nvidia-cap2" ]
         pod_start pod_stop compose_up compose_down image_clean cache_clean clean all help doctor; do
         run make -n -C "$LAB" "$target"
         [ "$status" -eq 0 ]
-        [[ $output = *"/scripts/lab' "* ]]
+        [[ $output = *'"$HERE/scripts/lab" '* ]]
     done
 }
 

@@ -3,16 +3,20 @@
 #
 #   docker_start [SETTINGS]   starts dockerd with these members of daemon.json ("\"features\": …")
 #                             and sets DOCKER_HOST; docker_stop ends it
+#   DOCKER_BRIDGE=1           before docker_start: containers have a network and ports are published,
+#                             in this run's own network namespace
+#   DOCKER_ROOT=FOLDER        the same: what the daemon keeps, where it is to stay
 #   docker_image PART NAME    the image, from the cached tarball
 
 docker_start() {
-    local dir=$NVBIND_T_DIR/docker i
+    local dir=$NVBIND_T_DIR/docker i bridge='"bridge": "none", '
+    [ -z "${DOCKER_BRIDGE:-}" ] || bridge=
     export DOCKER_HOST=unix:///run/docker-test.sock
     mkdir -p "$dir" /run/docker-test
-    # No bridge: nothing here may touch the machine's packet filter.
-    printf '{"bridge": "none", "iptables": false, "ip6tables": false,
-        "runtimes": {"crun": {"path": "/usr/bin/crun"}}%s}\n' "${1:+, $1}" >"$dir/daemon.json"
-    dockerd --config-file "$dir/daemon.json" --data-root "$dir/data" \
+    # Nothing here may touch a packet filter: published ports go by Docker's own proxy.
+    printf '{%s"iptables": false, "ip6tables": false,
+        "runtimes": {"crun": {"path": "/usr/bin/crun"}}%s}\n' "$bridge" "${1:+, $1}" >"$dir/daemon.json"
+    dockerd --config-file "$dir/daemon.json" --data-root "${DOCKER_ROOT:-$dir/data}" \
         --exec-root /run/docker-test/exec -p /run/docker-test/pid -H "$DOCKER_HOST" \
         >"$dir/log" 2>&1 3>&- &
     for ((i = 0; i < 300; i++)); do
