@@ -110,6 +110,15 @@ struct nvb_doc *nvb_doc_put(struct nvb_doc *map, const char *key)
     return &member->value;
 }
 
+struct nvb_doc *nvb_doc_at(struct nvb_doc *map, const char *key)
+{
+    if (map->type == NVB_DOC_MAP)
+        nvb_vec_foreach (member, &map->map)
+            if (strcmp(member->key, key) == 0)
+                return &member->value;
+    return nvb_doc_put(map, key);
+}
+
 struct nvb_doc *nvb_doc_push(struct nvb_doc *list)
 {
     if (list->type != NVB_DOC_LIST)

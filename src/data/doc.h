@@ -100,6 +100,9 @@ void nvb_doc_set_map(struct nvb_doc *doc);
 struct nvb_doc *nvb_doc_put(struct nvb_doc *map, const char *key);
 struct nvb_doc *nvb_doc_push(struct nvb_doc *list);
 
+/* The value under KEY, to be changed; a null is put there where there is none. */
+struct nvb_doc *nvb_doc_at(struct nvb_doc *map, const char *key);
+
 void nvb_doc_put_bool(struct nvb_doc *map, const char *key, bool value);
 void nvb_doc_put_int(struct nvb_doc *map, const char *key, int64_t value);
 void nvb_doc_put_uint(struct nvb_doc *map, const char *key, uint64_t value);
