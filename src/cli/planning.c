@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "host/session.h"
 #include "plan/configure.h"
 #include "plan/profile.h"
 #include "plan/resolve.h"
@@ -108,6 +109,9 @@ int nvb_cli_plan(struct nvb_cli_planning *s, struct nvb_request *request, struct
         .defaults = &defaults,
     };
     if (nvb_cli_load_config(s, err) < 0 || nvb_cli_find_engine(s, request, err) < 0)
+        return -1;
+    if (plan->verb == NVB_PLAN_RUN && s->engine.kind == NVB_ENGINE_PODMAN &&
+        nvb_plan_is_service(environ, getpid()) && nvb_session_find(&s->user, &s->notes, err) < 0)
         return -1;
     if (ask_service(s, request, plan, err) < 0)
         return -1;

@@ -4,12 +4,11 @@
 
 #include "host/user.h"
 
-static bool is_main_process(char *const *environment, pid_t self)
+bool nvb_plan_is_service(char *const *environment, pid_t self)
 {
     const char *told = nvb_environment_get(environment, "SYSTEMD_EXEC_PID");
     uint64_t pid = 0;
-    return told && !nvb_environment_get(environment, "NOTIFY_SOCKET") &&
-           nvb_parse_u64(told, strlen(told), 10, &pid) == 0 && pid == (uint64_t)self;
+    return told && nvb_parse_u64(told, strlen(told), 10, &pid) == 0 && pid == (uint64_t)self;
 }
 
 static void drop(struct nvb_plan_line *line, const char *name)
@@ -39,8 +38,8 @@ static void make_room(struct nvb_plan *plan, const struct nvb_engine *engine)
 void nvb_plan_fit_unit(struct nvb_plan *plan, const struct nvb_engine *engine,
                        char *const *environment, pid_t self, struct nvb_notes *notes)
 {
-    if (plan->verb != NVB_PLAN_RUN || !is_main_process(environment, self) ||
-        nvb_plan_value(plan, "conmon-pidfile"))
+    if (plan->verb != NVB_PLAN_RUN || !nvb_plan_is_service(environment, self) ||
+        nvb_environment_get(environment, "NOTIFY_SOCKET") || nvb_plan_value(plan, "conmon-pidfile"))
         return;
     if (nvb_plan_is_on(plan, "detach")) {
         drop(&plan->user, "detach");
@@ -48,7 +47,8 @@ void nvb_plan_fit_unit(struct nvb_plan *plan, const struct nvb_engine *engine,
         nvb_notes_add(notes, NVB_NOTE_WARNING,
                       "'-d' is left out: this is a systemd unit's main process, and the unit ends "
                       "with it");
-        nvb_notes_hint(notes, "take '-d' out of the unit");
+        nvb_notes_hint(notes, "take '-d' out of the unit; nvbind doctor --unit FILE prints it "
+                              "corrected");
     }
     make_room(plan, engine);
 }

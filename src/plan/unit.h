@@ -8,6 +8,10 @@
 #include "base/notes.h"
 #include "plan/plan.h"
 
+/* Whether SELF is what systemd started as a service's command (SYSTEMD_EXEC_PID, systemd.exec(5)).
+ */
+bool nvb_plan_is_service(char *const *environment, pid_t self);
+
 /*
  * Where SELF is a unit's main process (SYSTEMD_EXEC_PID of ENVIRONMENT, systemd.exec(5)) and the
  * unit does not wait to be told (no NOTIFY_SOCKET): takes "-d" out of PLAN, with one warning,
