@@ -42,6 +42,13 @@ struct nvb_plan_state {
     size_t claimed; /* edits that the user's words bring already */
 };
 
+/* Opens the host and fills s->gpus, s->choice and the plan's GPUs. Returns 0 or -1. */
+int nvb_plan_choose_gpus(struct nvb_plan_state *s, struct nvb_error **err);
+
+/* Builds s->spec, with the hook where something can bring it, and lays the chosen devices' edits
+ * into the plan. Returns 0 or -1. */
+int nvb_plan_lay_in(struct nvb_plan_state *s, struct nvb_error **err);
+
 /* Fills s->libraries. A library that cannot be used is an error at its place. Returns 0 or -1. */
 int nvb_plan_find_libraries(struct nvb_plan_state *s, struct nvb_error **err);
 void nvb_plan_done_libraries(struct nvb_driver_files *libraries);

@@ -7,10 +7,7 @@ bats_require_minimum_version 1.5.0
 
 setup_file() {
     engine_setup_file
-    HOST=$(shared_folder)/host
-    "$NVBIND_BIN/nvbind" simulate "$HOST" --gpus 2 >/dev/null
-    chmod -R a+rX "$HOST"
-    export HOST
+    simulate_host --gpus 2
 }
 
 setup() {

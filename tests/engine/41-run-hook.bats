@@ -7,16 +7,7 @@ load ../lib/engine
 
 setup_file() {
     engine_setup_file
-    HOST=$(shared_folder)/host
-    "$NVBIND_BIN/nvbind" simulate "$HOST" --gpus 2 >/dev/null
-    chmod -R a+rX "$HOST"
-    export HOST
-}
-
-sim() {
-    local identity=$1
-    shift
-    as "$identity" "$NVBIND_BIN/nvbind" --host-root "$HOST" "$@"
+    simulate_host --gpus 2
 }
 
 lists() {

@@ -16,12 +16,6 @@ setup_file() {
     export HOST
 }
 
-sim() {
-    local identity=$1
-    shift
-    as "$identity" "$NVBIND_BIN/nvbind" --host-root "$HOST" "$@"
-}
-
 # shellcheck disable=SC2016 # for the shell inside
 readonly look='cd /dev; echo $(ls -d nvidia[0-9]* dri nvidia-caps/* 2>/dev/null); cat nvidia-caps/* | sort -u'
 readonly stand_in='A stand-in for a device node of a simulated host.'

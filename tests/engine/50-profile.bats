@@ -5,10 +5,7 @@ bats_require_minimum_version 1.5.0
 
 setup_file() {
     engine_setup_file
-    HOST=$(shared_folder)/host
-    "$NVBIND_BIN/nvbind" simulate "$HOST" --gpus 2 >/dev/null
-    chmod -R a+rX "$HOST"
-    export HOST
+    simulate_host --gpus 2
 }
 
 # profile IDENTITY NAME [WORD...] -- SCRIPT: what the script prints in a container of the profile;

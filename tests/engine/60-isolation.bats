@@ -9,11 +9,8 @@ bats_require_minimum_version 1.5.0
 
 setup_file() {
     engine_setup_file
-    HOST=$(shared_folder)/host
-    "$NVBIND_BIN/nvbind" simulate "$HOST" --gpus 3 >/dev/null
+    simulate_host --gpus 3
     make_nodes "$HOST"
-    chmod -R a+rX "$HOST"
-    export HOST
 }
 
 # The stand-ins become device nodes where root may make some.
@@ -35,12 +32,6 @@ make_nodes() {
         rm "$name"
         mknod -m 0666 "$name" c "$major" "$minor"
     done
-}
-
-sim() {
-    local identity=$1
-    shift
-    as "$identity" "$NVBIND_BIN/nvbind" --host-root "$HOST" "$@"
 }
 
 # Every node of a GPU that can be opened, by whatever name it is under /dev; then what comes of making

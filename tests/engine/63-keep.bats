@@ -9,20 +9,11 @@ bats_require_minimum_version 1.5.0
 
 setup_file() {
     engine_setup_file
-    HOST=$(shared_folder)/host
-    "$NVBIND_BIN/nvbind" simulate "$HOST" --gpus 2 >/dev/null
-    chmod -R a+rX "$HOST"
-    export HOST
+    simulate_host --gpus 2
 }
 
 teardown() {
     [ "$NVBIND_T_MODE" != root ] || rm -f /etc/cdi/nvbind-keep.yaml
-}
-
-sim() {
-    local identity=$1
-    shift
-    as "$identity" "$NVBIND_BIN/nvbind" --host-root "$HOST" "$@"
 }
 
 # What a reboot takes away. The engine's own state there would be lost as well; it notices by a file.

@@ -10,6 +10,8 @@
 #   import_image IDENTITY busybox|debian-trixie|debian-bookworm      prints the image's name
 #   need_rootful, need_runtime NAME, need_part NAME                  skip with the reason
 #   part_path NAME                                                   the folder or file in the cache
+#   simulate_host WORDS...   sets HOST, a simulated host that both identities may read
+#   sim IDENTITY WORDS...    nvbind on it
 #   smi_status TREE      what the real nvidia-smi exits with once it has found every library
 
 engine_setup_file() {
@@ -33,6 +35,19 @@ shared_folder() {
     dir=$(mktemp -d "$NVBIND_T_DIR/tmp/test.XXXXXX")
     chmod 1777 "$dir"
     printf '%s\n' "$dir"
+}
+
+simulate_host() {
+    HOST=$(shared_folder)/host
+    "$NVBIND_BIN/nvbind" simulate "$HOST" "$@" >/dev/null
+    chmod -R a+rX "$HOST"
+    export HOST
+}
+
+sim() {
+    local identity=$1
+    shift
+    as "$identity" "$NVBIND_BIN/nvbind" --host-root "$HOST" "$@"
 }
 
 use_runtime() {
