@@ -144,16 +144,12 @@ find_base() {
 # pull NAME. A name without a registry is Docker's: nvbind knows that also where this machine's Podman
 # searches none for it.
 pull() {
-    local here_only=pyrlab-pull-$$
-    ! "$CONTAINER_RUNTIME" pull "$1" || return 0
-    [ "$CONTAINER_RUNTIME" = podman ] && [[ ${1%%/*} != *[.:]* || $1 != */* ]] || return 1
+    local words only_here=pyrlab-pull-$$
+    ! words=$("$CONTAINER_RUNTIME" pull "$1" 2>&1 | tee /dev/stderr) || return 0
+    [[ $CONTAINER_RUNTIME = podman && $words = *short-name* ]] || return 1
     find_nvbind
-    if [ -z "$nvbind" ]; then
-        say "where '$1' is to be had is nvbind's or registries.conf's to say (unqualified-search-registries)"
-        return 1
-    fi
-    "$nvbind" create --runtime podman --gpu none --name "$here_only" "$1" || return 1
-    podman rm "$here_only"
+    [ -n "$nvbind" ] && "$nvbind" create --runtime podman --gpu none --name "$only_here" "$1" || return 1
+    podman rm "$only_here"
 }
 
 import_image() {

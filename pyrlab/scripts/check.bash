@@ -124,21 +124,16 @@ check_engine() {
 
 # Sets $docker_rootless: then root in a container is who started the daemon.
 check_docker() {
-    local answer
-    if ! answer=$(docker info --format '{{.SecurityOptions}}|{{join .ServerErrors " "}}' 2>&1) ||
-        [[ $answer = *"|"?* ]]; then
-        answer=${answer##*|}
-        case $answer in
-            *"permission denied"*)
-                die "docker's service is closed to $(id -un)" \
-                    "sudo make ..., or once: sudo usermod -aG docker $(id -un) (whoever is in it is root), or: make CONTAINER_RUNTIME=podman ..."
-                ;;
-        esac
-        die "docker's service does not answer: ${answer%%$'\n'*}" \
-            "sudo systemctl start docker, or: make CONTAINER_RUNTIME=podman ..."
-    fi
+    local security why
     docker_rootless=
-    [[ $answer != *name=rootless* ]] || docker_rootless=1
+    if why=$(docker version 2>&1 >/dev/null) && security=$(docker info --format '{{.SecurityOptions}}'); then
+        [[ $security != *name=rootless* ]] || docker_rootless=1
+        return
+    fi
+    [[ $why != *"permission denied"* ]] || die "docker's service is closed to $(id -un)" \
+        "sudo make ..., or once: sudo usermod -aG docker $(id -un) (whoever is in it is root), or: make CONTAINER_RUNTIME=podman ..."
+    die "docker's service does not answer: ${why%%$'\n'*}" \
+        "sudo systemctl start docker, or: make CONTAINER_RUNTIME=podman ..."
 }
 
 # 1 where this process may raise a limit: CAP_SYS_RESOURCE is bit 24.

@@ -4,9 +4,9 @@
 pod_start() {
     local image pod_user=()
     check_values
+    [ "$CONTAINER_RUNTIME" = podman ] || die "docker has no pods" "make compose_up, or CONTAINER_RUNTIME=podman"
     check_engine
     check_folders
-    [ "$CONTAINER_RUNTIME" = podman ] || die "docker has no pods" "make compose_up, or CONTAINER_RUNTIME=podman"
     ! podman pod exists pylab-pod || die "the pod pylab-pod is there" "make CONTAINER_RUNTIME=podman pod_stop"
     image=$(lab_image pylab)
     check_free PYPORT TFPORT

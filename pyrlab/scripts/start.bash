@@ -263,9 +263,9 @@ lab_service() {
     local kind=$1 name image profile ports
     shift
     check_values
+    [ "$CONTAINER_RUNTIME" = podman ] || die "a Quadlet is Podman's" "make CONTAINER_RUNTIME=podman ${kind}_service"
     check_engine
     check_folders
-    [ "$CONTAINER_RUNTIME" = podman ] || die "a Quadlet is Podman's" "make CONTAINER_RUNTIME=podman ${kind}_service"
     find_nvbind
     [ -n "$nvbind" ] || die "nvbind writes the unit, and it is not installed" "make install in nvbind's folder"
     name=$(container_of "$kind")

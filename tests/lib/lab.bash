@@ -4,6 +4,7 @@
 #   lab_setup_file        a copy of pyrlab/ in $LAB that the unprivileged user may write, with
 #                         $NOTES and $WORK as its folders; nvidia-smi's files from driver-550
 #   in_lab COMMAND...     as that user, in that folder, nvbind on PATH
+#   lab_setup_docker      the same with a Docker of the tests' own, in a root tree that has one
 #   lab_make WORD...      make with the engine, its status in $status; its words to stderr
 #   api PATH [CURL...]    what the lab answers, status code on the last line
 
@@ -15,16 +16,7 @@ lab_setup_file() {
     [ "$NVBIND_T_MODE" = root ] || skip "started by an ordinary user: the images' store is root's to lay"
     [ -d "$store" ] || skip "the store of the images is gone: tests/lib/cache clean pyrlab"
     sed -i "s|^rootless_storage_path.*|rootless_storage_path = \"$store\"|" "$NVBIND_T_DIR/conf/user/storage.conf"
-    TREE=$(part_path driver-550)
-    LAB=$NVBIND_T_DIR/tmp/lab/pyrlab NOTES=$NVBIND_T_DIR/tmp/lab/notes WORK=$NVBIND_T_DIR/tmp/lab/work
-    export TREE LAB NOTES WORK BATS_TEST_RETRIES=0
-    mkdir -p "${LAB%/*}"
-    lay_lab "$LAB"
-    mkdir -p "$NOTES" "$WORK"
-    chown -R "$NVBIND_T_UID:$NVBIND_T_UID" "${LAB%/*}"
-    sed -i "s|^CONTAINER_RUNTIME ?=.*|CONTAINER_RUNTIME := podman|; s|^PACKAGES ?=.*|PACKAGES := debian|
-        s|^NOTEBOOKS ?=.*|NOTEBOOKS := $NOTES|; s|^DOCKER ?=.*|DOCKER := $WORK|
-        s|^BUILD_ARGS ?=.*|BUILD_ARGS := --isolation=chroot|" "$LAB/Configuration.mk"
+    lay_test_lab podman --isolation=chroot
     use_runtime runc
     # Rootless Podman lays a folder of its own over /run while it makes a network, and everything of
     # these tests is below /run: what describes networks must be elsewhere.
@@ -33,6 +25,48 @@ lab_setup_file() {
         "$NVBIND_T_DIR"/conf/user/runc.conf
     # Left by a run that was cut short.
     podman_rootless rm -af -t 0 >/dev/null
+}
+
+# lay_test_lab ENGINE BUILD-ARGS: a copy for the tests' user, with a configuration for them.
+lay_test_lab() {
+    TREE=$(part_path driver-550)
+    LAB=$NVBIND_T_DIR/tmp/lab/pyrlab NOTES=$NVBIND_T_DIR/tmp/lab/notes WORK=$NVBIND_T_DIR/tmp/lab/work
+    export TREE LAB NOTES WORK BATS_TEST_RETRIES=0 LAB_ENGINE=$1
+    mkdir -p "${LAB%/*}"
+    lay_lab "$LAB"
+    mkdir -p "$NOTES" "$WORK"
+    chown -R "$NVBIND_T_UID:$NVBIND_T_UID" "${LAB%/*}"
+    sed -i "s|^CONTAINER_RUNTIME ?=.*|CONTAINER_RUNTIME := $1|; s|^PACKAGES ?=.*|PACKAGES := debian|
+        s|^NOTEBOOKS ?=.*|NOTEBOOKS := $NOTES|; s|^DOCKER ?=.*|DOCKER := $WORK|
+        s|^BUILD_ARGS ?=.*|BUILD_ARGS := $2|" "$LAB/Configuration.mk"
+}
+
+lab_setup_docker() {
+    engine_setup_file
+    need_part driver-550
+    DOCKER_ROOT=$NVBIND_T_CACHE/store/pyrlab-docker
+    export DOCKER_ROOT DOCKER_BRIDGE=1
+    VERSION=$(dockerd --version)
+    VERSION=${VERSION#*version } VERSION=${VERSION%%.*}
+    export VERSION
+    # Built by the one of Docker 26; the others get the images that Podman built.
+    if [ "$VERSION" = 26 ]; then
+        need_part pyrlab-docker
+        [ -d "$DOCKER_ROOT" ] || skip "the store of the images is gone: tests/lib/cache clean pyrlab-docker"
+    else
+        need_part pyrlab
+        DOCKER_ROOT+=-$VERSION
+    fi
+    lay_test_lab docker --network=host
+    docker_start '"features": {"cdi": true}'
+    # Others may ask this daemon, as a group of the machine's would.
+    chmod 0666 /run/docker-test.sock
+    docker ps -aq | xargs -r docker rm -f >/dev/null
+    if [ "$VERSION" != 26 ]; then
+        docker load <"$(part_path pyrlab)" >/dev/null
+        docker tag localhost/pylab-mini:3.12-bullseye pylab-mini:3.12-bullseye
+        docker tag localhost/pylab-base:3.12-bullseye pylab-base:3.12-bullseye
+    fi
 }
 
 # lay_lab FOLDER: PyRLab's files as the cache's images were made from, whatever the checkout's times
@@ -45,7 +79,7 @@ lay_lab() {
 }
 
 in_lab() {
-    as_user env -C "$LAB" NVBIND_HOST_ROOT="${HOST_ROOT-$TREE}" PATH="${LAB_PATH-$NVBIND_BIN:$PATH}" "$@"
+    as_user env -C "$LAB" ${DOCKER_HOST:+"DOCKER_HOST=$DOCKER_HOST"} NVBIND_HOST_ROOT="${HOST_ROOT-$TREE}" PATH="${LAB_PATH-$NVBIND_BIN:$PATH}" "$@"
 }
 
 # shellcheck disable=SC2154,SC2034 # variables of bats, and for the tests
