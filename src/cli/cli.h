@@ -50,7 +50,8 @@ struct nvb_cli_option {
 
 /* What a command found: parallel to its option table. */
 struct nvb_cli_values {
-    struct nvb_strv *values; /* one list an option, in the order given; a flag has "" per use */
+    struct nvb_strv *values; /* one list an option, in the order given; a flag, or a value that was
+                                left out, has "" per use */
     size_t count;            /* of the table */
     char **rest;             /* the words that are no options: borrowed from argv */
     int rest_count;
@@ -105,6 +106,7 @@ void nvb_cli_table(struct nvb_str *ret, const char *const *headers, size_t colum
 
 int nvb_cmd_run(struct nvb_cli *cli, int argc, char **argv);
 int nvb_cmd_exec(struct nvb_cli *cli, int argc, char **argv);
+int nvb_cmd_kube(struct nvb_cli *cli, int argc, char **argv);
 int nvb_cmd_info(struct nvb_cli *cli, int argc, char **argv);
 int nvb_cmd_doctor(struct nvb_cli *cli, int argc, char **argv);
 int nvb_cmd_cdi(struct nvb_cli *cli, int argc, char **argv);

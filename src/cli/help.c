@@ -78,6 +78,12 @@ const struct nvb_command nvb_commands[] = {
         .commands = nvb_generate_commands,
     },
     {
+        .name = "kube",
+        .summary = "run a cluster's YAML on Podman, with its GPUs",
+        .main = nvb_cmd_kube,
+        .commands = nvb_kube_commands,
+    },
+    {
         .name = "migrate",
         .summary = "rewrite scripts, units and Compose files from Docker to Podman",
         .main = nvb_cmd_migrate,

@@ -29,6 +29,7 @@ extern const struct nvb_cli_option nvb_selftest_options[];
 extern const struct nvb_cli_option nvb_simulate_options[];
 extern const struct nvb_command nvb_cdi_commands[];
 extern const struct nvb_command nvb_generate_commands[];
+extern const struct nvb_command nvb_kube_commands[];
 extern const struct nvb_command nvb_config_commands[];
 extern const struct nvb_command nvb_profile_commands[];
 

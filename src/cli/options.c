@@ -47,6 +47,10 @@ static int take_value(struct reader *r, size_t index, const char *inline_value, 
         nvb_strv_add(&r->values->values[index], "");
         return 0;
     }
+    if (!inline_value && option->value[0] == '[') {
+        nvb_strv_add(&r->values->values[index], "");
+        return 0;
+    }
     if (!inline_value) {
         if (r->next >= r->argc)
             return nvb_error_make(err, NVB_ERROR_USAGE, 0, "option '%s' needs a value: %s", word,
@@ -76,7 +80,7 @@ static int read_letters(struct reader *r, const char *word, struct nvb_error **e
             i++;
         if (i == r->count)
             return unknown_option(r->table, r->count, word, err);
-        if (r->table[i].value) {
+        if (r->table[i].value && r->table[i].value[0] != '[') {
             const char *value = p[1] == '=' ? p + 2 : p + 1;
             return take_value(r, i, p[1] ? value : NULL, word, err);
         }

@@ -247,6 +247,13 @@ void nvb_emit_key(struct nvb_emit *e, const char *key)
     nvb_str_add(e->out, e->form == NVB_EMIT_JSON ? ": " : ":");
 }
 
+void nvb_emit_word(struct nvb_emit *e, const char *word)
+{
+    start_scalar(e);
+    nvb_str_add(e->out, word);
+    end_scalar(e);
+}
+
 void nvb_emit_text(struct nvb_emit *e, const char *text)
 {
     start_scalar(e);

@@ -61,6 +61,7 @@ void nvb_emit_int(struct nvb_emit *e, int64_t value);
 void nvb_emit_uint(struct nvb_emit *e, uint64_t value);
 void nvb_emit_real(struct nvb_emit *e, double value);     /* not finite: a fault in JSON */
 void nvb_emit_text(struct nvb_emit *e, const char *text); /* not UTF-8: a fault */
+void nvb_emit_word(struct nvb_emit *e, const char *word); /* YAML only: a plain word as it is */
 
 /* Ends the text with a newline and releases what E owns. Returns 0, or -1 with the first fault. */
 int nvb_emit_finish(struct nvb_emit *e, struct nvb_error **err);

@@ -73,6 +73,10 @@ int nvb_yaml_read_path(const char *path, const struct nvb_yaml_options *options,
  */
 int nvb_yaml_write(const struct nvb_doc *doc, struct nvb_str *ret, struct nvb_error **err);
 
+/* The same for what was read and goes on to another reader: a plain word that is no string stays
+ * spelled as it was ("0777", "1e3", "yes", "~"), because readers disagree on what it means. */
+int nvb_yaml_write_as_read(const struct nvb_doc *doc, struct nvb_str *ret, struct nvb_error **err);
+
 /*
  * Gives DOC the value that the plain (unquoted) scalar TEXT has; its text is kept as the spelling
  * where that is no string.

@@ -109,6 +109,7 @@ struct nvb_mig {
     unsigned index;         /* rank by gi, then ci, among its GPU's, as NVML counts */
     unsigned gi, ci;        /* the driver's numbers */
     char *uuid;             /* "MIG-…", or NULL: only NVML tells it (nvb_nvml_ask) */
+    char *profile;          /* "1g.5gb", the same */
     struct nvb_nodes nodes; /* MIG_GI, then MIG_CI */
     struct nvb_load load;
 };

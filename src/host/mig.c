@@ -39,6 +39,7 @@ void nvb_migs_done(struct nvb_migs *migs)
 {
     nvb_vec_foreach (mig, migs) {
         free(mig->uuid);
+        free(mig->profile);
         nvb_nodes_done(&mig->nodes);
     }
     nvb_vec_release(migs);

@@ -16,6 +16,7 @@
  *     init CODE
  *     load PLACE MIG PROCESSES UTILISATION MEMORY     MIG is "-" for the whole GPU
  *     uuid PLACE MIG UUID
+ *     profile PLACE MIG PROFILE                       the end of its name: "1g.5gb"
  *
  * PLACE and MIG are places in the lists of the parent: MIG devices are matched by the numbers of
  * their instances. Every call but nvmlInit may fail, or not be there in an older library: then the
@@ -25,6 +26,7 @@
 #define LIBRARY    "libnvidia-ml.so.1"
 #define ANSWER_MAX ((size_t)256 << 10)
 #define UUID_MAX   96 /* NVML_DEVICE_UUID_V2_BUFFER_SIZE */
+#define NAME_SIZE  96 /* NVML_DEVICE_NAME_V2_BUFFER_SIZE */
 
 /* nvmlReturn_t */
 #define SUCCESS           0
@@ -50,6 +52,7 @@ struct library {
     int (*gi)(void *device, unsigned *ret);
     int (*ci)(void *device, unsigned *ret);
     int (*uuid)(void *device, char *text, unsigned len);
+    int (*name)(void *device, char *text, unsigned len);
 };
 
 struct question {
@@ -85,6 +88,7 @@ static void find_calls(void *handle, struct library *ret)
         .gi = (int (*)(void *, unsigned *))dlsym(handle, "nvmlDeviceGetGpuInstanceId"),
         .ci = (int (*)(void *, unsigned *))dlsym(handle, "nvmlDeviceGetComputeInstanceId"),
         .uuid = (int (*)(void *, char *, unsigned))dlsym(handle, "nvmlDeviceGetUUID"),
+        .name = (int (*)(void *, char *, unsigned))dlsym(handle, "nvmlDeviceGetName"),
     };
 }
 
@@ -119,6 +123,19 @@ static const struct nvb_mig *find_mig(const struct nvb_gpu *gpu, unsigned gi, un
     return NULL;
 }
 
+/* A MIG device's name is its GPU's and its profile: "NVIDIA A100-SXM4-40GB MIG 1g.5gb". */
+static void say_profile(const struct library *library, void *part, const char *name,
+                        struct nvb_str *out)
+{
+    char text[NAME_SIZE] = "";
+    if (!library->name || library->name(part, text, sizeof(text)) != SUCCESS)
+        return;
+    text[sizeof(text) - 1] = '\0';
+    const char *mark = strstr(text, " MIG ");
+    if (mark)
+        nvb_str_addf(out, "profile %s %s\n", name, mark + strlen(" MIG "));
+}
+
 static void say_migs(const struct library *library, const struct question *question,
                      const struct nvb_gpu *gpu, size_t place, void *device, struct nvb_str *out)
 {
@@ -140,6 +157,7 @@ static void say_migs(const struct library *library, const struct question *quest
         _cleanup_free_ char *name = nvb_strdupf("%zu %u", place, mig->index);
         if (library->uuid && library->uuid(part, uuid, sizeof(uuid)) == SUCCESS)
             nvb_str_addf(out, "uuid %s %.*s\n", name, UUID_MAX - 1, uuid);
+        say_profile(library, part, name, out);
         if (question->questions & NVB_NVML_LOAD)
             say_load(library, part, name, out);
     }
@@ -179,6 +197,12 @@ static bool is_uuid(const char *text)
                strlen(text);
 }
 
+static bool is_profile(const char *text)
+{
+    return *text && strlen(text) < 32 &&
+           strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789.+-") == strlen(text);
+}
+
 static bool read_number(const char *word, unsigned *ret)
 {
     uint64_t n;
@@ -206,6 +230,10 @@ static void take_line(const struct nvb_strv *words, struct nvb_gpus *gpus)
         is_uuid(words->items[3])) {
         free(mig->uuid);
         mig->uuid = nvb_strdup(words->items[3]);
+    } else if (strcmp(words->items[0], "profile") == 0 && words->count == 4 && mig &&
+               is_profile(words->items[3])) {
+        free(mig->profile);
+        mig->profile = nvb_strdup(words->items[3]);
     } else if (strcmp(words->items[0], "load") == 0 && words->count == 6 &&
                read_number(words->items[3], &load.processes) &&
                read_number(words->items[4], &load.utilisation) &&

@@ -3,7 +3,7 @@
  * named by NVBIND_FAKE_NVML; its lines are
  *
  *     gpu ADDRESS UTILISATION MEMORY PROCESSES         percent, percent, number; "-": not supported
- *     mig ADDRESS GI CI UUID MEMORY PROCESSES          in the order in which NVML counts them
+ *     mig ADDRESS GI CI UUID MEMORY PROCESSES [PROFILE]   in the order in which NVML counts them
  *     init CODE      what nvmlInit returns             hangs, dies, prints    what it does instead
  *     calls FILE     a line a call of nvmlInit is added to FILE
  *
@@ -28,13 +28,14 @@ int nvmlDeviceGetMigDeviceHandleByIndex(void *device, unsigned index, void **ret
 int nvmlDeviceGetGpuInstanceId(void *device, unsigned *ret);
 int nvmlDeviceGetComputeInstanceId(void *device, unsigned *ret);
 int nvmlDeviceGetUUID(void *device, char *text, unsigned len);
+int nvmlDeviceGetName(void *device, char *text, unsigned len);
 
 enum { SUCCESS, UNINITIALIZED, INVALID_ARGUMENT, NOT_SUPPORTED, NOT_FOUND = 6, TOO_SMALL = 7 };
 
 #define MAX 128
 
 static struct device {
-    char address[32], uuid[64], utilisation[8];
+    char address[32], uuid[64], utilisation[8], profile[32];
     unsigned is_mig, gi, ci, memory, processes;
 } devices[MAX];
 static unsigned count;
@@ -48,8 +49,8 @@ static void read_line(const char *line)
     if (sscanf(line, "gpu %31s %7s %u %u", d->address, d->utilisation, &d->memory, &d->processes) ==
         4) {
         count += count + 1 < MAX;
-    } else if (sscanf(line, "mig %31s %u %u %63s %u %u", d->address, &d->gi, &d->ci, d->uuid,
-                      &d->memory, &d->processes) == 6) {
+    } else if (sscanf(line, "mig %31s %u %u %63s %u %u %31s", d->address, &d->gi, &d->ci, d->uuid,
+                      &d->memory, &d->processes, d->profile) >= 6) {
         d->is_mig = 1;
         count += count + 1 < MAX;
     } else if (sscanf(line, "calls %255s", word) == 1) {
@@ -187,5 +188,13 @@ int nvmlDeviceGetUUID(void *device, char *text, unsigned len)
         from += is_blank ? 2 : 0;
     }
     text[i] = '\0';
+    return SUCCESS;
+}
+
+int nvmlDeviceGetName(void *device, char *text, unsigned len)
+{
+    const struct device *d = device;
+
+    snprintf(text, len, "NVIDIA A100-SXM4-40GB%s%s", d->profile[0] ? " MIG " : "", d->profile);
     return SUCCESS;
 }

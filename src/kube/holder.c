@@ -1,0 +1,57 @@
+#include <string.h>
+
+#include "data/json.h"
+#include "kube/kube.h"
+
+void nvb_kube_holders_done(struct nvb_kube_holders *holders)
+{
+    nvb_vec_foreach (holder, holders) {
+        free(holder->name);
+        nvb_strv_done(&holder->gpus);
+        nvb_strv_done(&holder->shared);
+    }
+    nvb_vec_release(holders);
+}
+
+static void split(const char *text, struct nvb_strv *ret)
+{
+    _cleanup_strv_ struct nvb_strv parts = {0};
+    if (!text)
+        return;
+    nvb_strv_split(&parts, text, ',');
+    nvb_vec_foreach (part, &parts)
+        if (**part)
+            nvb_strv_add(ret, *part);
+}
+
+static void add(const struct nvb_doc *container, const struct nvb_strv *gone,
+                struct nvb_kube_holders *ret)
+{
+    const struct nvb_doc *labels = nvb_doc_find(container, "Labels");
+    const struct nvb_doc *names = nvb_doc_find(container, "Names");
+    const char *pod = nvb_doc_find_text(container, "PodName");
+    const char *name = names && names->type == NVB_DOC_LIST && names->list.count
+                           ? names->list.items[0].text
+                           : NULL;
+    if (pod && nvb_strv_has(gone, pod))
+        return;
+    struct nvb_kube_holder *holder = nvb_vec_add(ret);
+    holder->name = nvb_strdup(name ? name : "a container");
+    split(nvb_doc_find_text(labels, NVB_PLAN_GPU_LABEL), &holder->gpus);
+    split(nvb_doc_find_text(labels, NVB_KUBE_SHARED_LABEL), &holder->shared);
+}
+
+int nvb_kube_read_holders(const char *json, size_t len, const struct nvb_strv *gone,
+                          struct nvb_kube_holders *ret, struct nvb_error **err)
+{
+    _cleanup_doc_ struct nvb_doc doc = {0};
+    if (nvb_json_read(json, len, "podman ps", &doc, err) < 0)
+        return nvb_error_prefix(err, "what Podman says of its containers");
+    if (doc.type == NVB_DOC_NULL)
+        return 0;
+    if (doc.type != NVB_DOC_LIST)
+        return nvb_error_make(err, NVB_ERROR_ENGINE, 0, "Podman lists its containers oddly");
+    nvb_vec_foreach (container, &doc.list)
+        add(container, gone, ret);
+    return 0;
+}

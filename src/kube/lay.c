@@ -1,0 +1,273 @@
+#include <string.h>
+#include <sys/stat.h>
+
+#include "kube/kube.h"
+#include "kube/tree.h"
+#include "plan/visible.h"
+
+/* ---- what a plan is to know ---- */
+
+static void add_variables(struct nvb_doc *list, struct nvb_strv *ret)
+{
+    if (!list || list->type != NVB_DOC_LIST)
+        return;
+    nvb_vec_foreach (item, &list->list) {
+        const char *name = nvb_kube_word(nvb_kube_find(item, "name"));
+        const char *value = nvb_kube_word(nvb_kube_find(item, "value"));
+        /* It has been read as a request, and is ours to set. */
+        if (!name || !*name || strchr(name, '=') || strcmp(name, NVB_VISIBLE) == 0)
+            continue;
+        nvb_strv_add(ret, "--env");
+        nvb_strv_addf(ret, "%s=%s", name, value ? value : "");
+    }
+}
+
+/* Podman takes mount options behind a colon there. */
+static char *mount_path(struct nvb_doc *mount)
+{
+    const char *path = nvb_kube_word(nvb_kube_find(mount, "mountPath"));
+    return path ? nvb_strndup(path, strcspn(path, ":")) : NULL;
+}
+
+static void add_mounts(struct nvb_doc *list, struct nvb_strv *ret)
+{
+    if (!list || list->type != NVB_DOC_LIST)
+        return;
+    nvb_vec_foreach (item, &list->list) {
+        _cleanup_free_ char *path = mount_path(item);
+        if (!path || path[0] != '/')
+            continue;
+        nvb_strv_add(ret, "--volume");
+        nvb_strv_addf(ret, "/:%s", path);
+    }
+}
+
+static void add_selection(const struct nvb_kube_container *container, struct nvb_strv *ret)
+{
+    _cleanup_str_ struct nvb_str selection = NVB_STR_INIT;
+    nvb_vec_foreach (name, &container->chosen)
+        nvb_str_addf(&selection, "%s%s", selection.len ? "," : "", *name);
+    nvb_vec_foreach (request, &container->requests) {
+        if (request->count == 0)
+            continue;
+        if (request->kind == NVB_KUBE_NAMED)
+            nvb_str_addf(&selection, "%s%s", selection.len ? "," : "", request->resource);
+        else if (request->kind == NVB_KUBE_SELECTED)
+            nvb_str_addf(&selection, "%s%s", selection.len ? "," : "", request->what);
+    }
+    nvb_strv_add(ret, "--gpu");
+    nvb_strv_add(ret, selection.len ? selection.data : "none");
+}
+
+void nvb_kube_words(const struct nvb_kube_container *container, struct nvb_strv *ret)
+{
+    const char *image = nvb_kube_word(nvb_kube_find(container->doc, "image"));
+    add_selection(container, ret);
+    nvb_vec_foreach (word, &container->own)
+        nvb_strv_add(ret, *word);
+    add_variables(nvb_kube_find(container->doc, "env"), ret);
+    add_mounts(nvb_kube_find(container->doc, "volumeMounts"), ret);
+    nvb_strv_add(ret, "--");
+    nvb_strv_add(ret, image && *image ? image : "image");
+}
+
+/* ---- laying it in ---- */
+
+struct layer {
+    struct nvb_kube_pod *pod;
+    struct nvb_kube_container *container;
+    struct nvb_error **err;
+};
+
+static struct nvb_doc *spec_of(const struct nvb_kube_pod *pod)
+{
+    return nvb_kube_at(pod->template, "spec");
+}
+
+static void set_variable(const struct layer *l, const char *variable)
+{
+    const char *equals = strchr(variable, '=');
+    if (!equals)
+        return;
+    _cleanup_free_ char *name = nvb_strndup(variable, (size_t)(equals - variable));
+    struct nvb_doc *list = nvb_kube_at(l->container->doc, "env");
+    struct nvb_doc *item = nvb_kube_find_item(list, "name", name);
+    if (!item) {
+        item = nvb_doc_push(list);
+        nvb_doc_put_text(item, "name", name);
+    }
+    nvb_kube_remove(item, "valueFrom");
+    nvb_doc_set_text(nvb_kube_at(item, "value"), equals + 1);
+}
+
+/* The type of a hostPath volume for what lies there (kubernetes.io/docs/concepts/storage/volumes).
+ */
+static const char *volume_type(const char *path)
+{
+    struct stat st;
+    if (stat(path, &st) < 0)
+        return NULL;
+    return S_ISCHR(st.st_mode)    ? "CharDevice"
+           : S_ISBLK(st.st_mode)  ? "BlockDevice"
+           : S_ISDIR(st.st_mode)  ? "Directory"
+           : S_ISSOCK(st.st_mode) ? "Socket"
+                                  : "File";
+}
+
+/* The pod's volume of the host's PATH that is ours, made where there is none: its name, owned. */
+static char *find_volume(const struct layer *l, const char *path)
+{
+    struct nvb_doc *list = nvb_kube_at(spec_of(l->pod), "volumes");
+    nvb_vec_foreach (item, &list->list) {
+        const char *name = nvb_kube_word(nvb_kube_find(item, "name"));
+        const char *its = nvb_kube_word(nvb_kube_find(nvb_kube_find(item, "hostPath"), "path"));
+        if (name && its && nvb_has_prefix(name, "nvbind-") && strcmp(its, path) == 0)
+            return nvb_strdup(name);
+    }
+    char *name = NULL;
+    unsigned number = 0;
+    do {
+        free(name);
+        name = nvb_strdupf("nvbind-%u", number++);
+    } while (nvb_kube_find_item(list, "name", name));
+    struct nvb_doc *item = nvb_doc_push(list);
+    nvb_doc_put_text(item, "name", name);
+    struct nvb_doc *host = nvb_doc_put(item, "hostPath");
+    const char *type = volume_type(path);
+    nvb_doc_put_text(host, "path", path);
+    if (type)
+        nvb_doc_put_text(host, "type", type);
+    return name;
+}
+
+static int add_mount(const struct layer *l, const char *from, const char *to, bool read_only)
+{
+    struct nvb_doc *mounts = nvb_kube_at(l->container->doc, "volumeMounts");
+    if (strchr(to, ':'))
+        return nvb_error_make(l->err, NVB_ERROR_ENGINE, 0,
+                              "kube play cannot have a mount at '%s': it has a colon", to);
+    _cleanup_free_ char *name = find_volume(l, from);
+    struct nvb_doc *item = nvb_doc_push(mounts);
+    nvb_doc_put_text(item, "name", name);
+    nvb_doc_put_text(item, "mountPath", to);
+    if (read_only)
+        nvb_doc_put_bool(item, "readOnly", true);
+    return 0;
+}
+
+static int check_list(const struct layer *l, struct nvb_doc *map, const char *key)
+{
+    const struct nvb_doc *list = nvb_kube_find(map, key);
+    if (!list || list->type == NVB_DOC_NULL || list->type == NVB_DOC_LIST)
+        return 0;
+    (void)nvb_error_make(l->err, NVB_ERROR_CONFIG, 0, "'%s' is %s, not a list", key,
+                         nvb_doc_type_name(list->type));
+    return nvb_error_at(l->err, l->pod->file, list->line, list->column);
+}
+
+static int lay_directly(const struct layer *l, const struct nvb_cdi_edits *edits)
+{
+    if (edits->hooks.count || edits->nets.count || edits->rdt)
+        return nvb_error_make(
+            l->err, NVB_ERROR_ENGINE, 0,
+            "hooks and network devices cannot be passed to kube play without CDI");
+    if (check_list(l, l->container->doc, "env") < 0 ||
+        check_list(l, l->container->doc, "volumeMounts") < 0 ||
+        check_list(l, spec_of(l->pod), "volumes") < 0)
+        return -1;
+    nvb_vec_foreach (variable, &edits->env)
+        set_variable(l, *variable);
+    nvb_vec_foreach (node, &edits->nodes)
+        if (add_mount(l, node->host_path ? node->host_path : node->path, node->path, false) < 0)
+            return -1;
+    nvb_vec_foreach (mount, &edits->mounts)
+        if (add_mount(l, mount->host_path, mount->container_path,
+                      nvb_strv_has(&mount->options, "ro")) < 0)
+            return -1;
+    nvb_vec_foreach (gid, &edits->gids) {
+        struct nvb_doc *context = nvb_kube_at(spec_of(l->pod), "securityContext");
+        nvb_doc_set_int(nvb_doc_push(nvb_kube_at(context, "supplementalGroups")), (int64_t)*gid);
+    }
+    return 0;
+}
+
+/* The user's further groups, which a node may belong to: crun keeps them where it is told to. */
+static void lay_groups(const struct layer *l, const struct nvb_plan *plan)
+{
+    const char *group = nvb_plan_line_value(&plan->defaults, "group-add");
+    if (!group || strcmp(group, "keep-groups") != 0)
+        return;
+    struct nvb_doc *annotations =
+        nvb_kube_at(nvb_kube_at(l->pod->template, "metadata"), "annotations");
+    nvb_doc_set_text(nvb_kube_at(annotations, "run.oci.keep_original_groups"), "1");
+}
+
+static void remove_request(const struct layer *l, const char *resource)
+{
+    static const char *const keys[] = {"limits", "requests"};
+    struct nvb_doc *resources = nvb_kube_find(l->container->doc, "resources");
+    for (size_t i = 0; i < NVB_COUNT(keys); i++) {
+        struct nvb_doc *list = nvb_kube_find(resources, keys[i]);
+        nvb_kube_remove(list, resource);
+        if (list && list->type == NVB_DOC_MAP && list->map.count == 0)
+            nvb_kube_remove(resources, keys[i]);
+    }
+    if (resources && resources->type == NVB_DOC_MAP && resources->map.count == 0)
+        nvb_kube_remove(l->container->doc, "resources");
+}
+
+int nvb_kube_lay(const struct nvb_plan *plan, unsigned version, struct nvb_kube_pod *pod,
+                 struct nvb_kube_container *container, struct nvb_error **err)
+{
+    const struct layer l = {pod, container, err};
+    nvb_vec_foreach (request, &container->requests)
+        if (!request->claim && request->kind != NVB_KUBE_SELECTED &&
+            request->kind != NVB_KUBE_OTHER)
+            remove_request(&l, request->resource);
+    struct nvb_doc *resources = nvb_kube_find(container->doc, "resources");
+    nvb_kube_remove(resources, "claims");
+    lay_groups(&l, plan);
+    if (plan->mode == NVB_PLAN_DIRECT && lay_directly(&l, &plan->edits) < 0)
+        return -1;
+    if (plan->cdi_devices.count && version < NVB_KUBE_CDI_SINCE)
+        return nvb_error_make(
+            err, NVB_ERROR_ENGINE, 0,
+            "Podman %u.%u's kube play takes no CDI devices, and '%s' comes by one", version / 100,
+            version % 100, plan->cdi_devices.items[0]);
+    nvb_vec_foreach (name, &plan->cdi_devices) {
+        struct nvb_doc *limits = nvb_kube_at(nvb_kube_at(container->doc, "resources"), "limits");
+        nvb_doc_set_int(nvb_kube_at(limits, *name), 1);
+    }
+    return 0;
+}
+
+/* ---- labels ---- */
+
+static void add_words(struct nvb_str *s, const struct nvb_strv *words)
+{
+    nvb_vec_foreach (word, words)
+        if (!strstr(s->data, *word))
+            nvb_str_addf(s, "%s%s", s->len ? "," : "", *word);
+}
+
+void nvb_kube_label(struct nvb_kube_pod *pod)
+{
+    _cleanup_str_ struct nvb_str own = NVB_STR_INIT;
+    _cleanup_str_ struct nvb_str shared = NVB_STR_INIT;
+    nvb_vec_foreach (container, &pod->containers)
+        add_words(container->shares ? &shared : &own, &container->held);
+    if (!own.len && !shared.len)
+        return;
+    struct nvb_doc *metadata = nvb_kube_at(pod->template, "metadata");
+    struct nvb_doc *labels = nvb_kube_at(metadata, "labels");
+    nvb_doc_set_text(nvb_kube_at(labels, NVB_PLAN_GPU_LABEL), own.data);
+    if (shared.len)
+        nvb_doc_set_text(nvb_kube_at(labels, NVB_KUBE_SHARED_LABEL), shared.data);
+    nvb_vec_foreach (container, &pod->containers) {
+        _cleanup_str_ struct nvb_str words = NVB_STR_INIT;
+        add_words(&words, &container->held);
+        _cleanup_free_ char *key = nvb_strdupf(NVB_PLAN_GPU_LABEL "/%s", container->name);
+        if (words.len)
+            nvb_doc_set_text(nvb_kube_at(labels, key), words.data);
+    }
+}
