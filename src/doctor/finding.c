@@ -45,7 +45,9 @@ struct nvb_check_info nvb_finding_check(const struct nvb_finding *finding)
     return (struct nvb_check_info){check->name, check->group, check->looks_at};
 }
 
-static void set(struct nvb_finding *f, enum nvb_verdict verdict, const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static void set(struct nvb_finding *f,
+                                                      enum nvb_verdict verdict, const char *format,
+                                                      va_list args)
 {
     _cleanup_str_ struct nvb_str s = NVB_STR_INIT;
     nvb_str_addv(&s, format, args);
