@@ -138,6 +138,7 @@ static const char *find_visible(const struct nvb_doc *service)
 
 struct removal {
     size_t first, end; /* lines */
+    size_t put;        /* where a key of the service's own may stand instead: a line */
 };
 
 struct service {
@@ -147,14 +148,19 @@ struct service {
     const struct nvb_doc_member *unclear; /* asks for a number of GPUs, or is not in block style */
 };
 
-static void take_out(const struct compose *c, struct service *s,
+/* TOP is the service's own key that MEMBER is, or is inside of. */
+static void take_out(const struct compose *c, struct service *s, const struct nvb_doc_member *top,
                      const struct nvb_doc_member *member)
 {
-    if (!is_block(c, member)) {
+    if (!is_block(c, member) || !is_block(c, top)) {
         s->unclear = member;
         return;
     }
-    const struct removal removal = {member->line, block_end(c, member->line, member->column - 1)};
+    struct removal removal = {member->line, block_end(c, member->line, member->column - 1),
+                              member->line};
+    /* What else is in TOP may stand behind it. */
+    if (member != top)
+        removal.put = block_end(c, top->line, top->column - 1);
     nvb_vec_push(&s->removals, removal);
 }
 
@@ -172,7 +178,7 @@ static void read_gpus(const struct compose *c, struct service *s)
     } else {
         s->unclear = gpus;
     }
-    take_out(c, s, gpus);
+    take_out(c, s, gpus, gpus);
 }
 
 /* Of deploy, resources, reservations and devices the outermost goes that holds nothing else. */
@@ -202,7 +208,7 @@ static void read_deploy(const struct compose *c, struct service *s)
         s->unclear = chain[NVB_COUNT(path) - 1];
     while (outer > 0 && chain[outer - 1]->value.map.count == 1)
         outer--;
-    take_out(c, s, chain[outer]);
+    take_out(c, s, chain[0], chain[outer]);
 }
 
 static void read_runtime(const struct compose *c, struct service *s)
@@ -212,7 +218,7 @@ static void read_runtime(const struct compose *c, struct service *s)
         return;
     if (s->names.count == 0)
         add_visible(find_visible(s->doc) ? find_visible(s->doc) : "all", &s->names);
-    take_out(c, s, runtime);
+    take_out(c, s, runtime, runtime);
 }
 
 static void add_items(const struct nvb_strv *names, size_t indent, struct nvb_str *ret)
@@ -231,6 +237,17 @@ static bool is_list_of_lines(const struct compose *c, const struct nvb_doc_membe
     return line > member->line && text[0] == '-' && strchr(" \t", text[1]);
 }
 
+/* Puts LINES, whole ones, before the line LINE. */
+static void put_in(const struct compose *c, size_t line, const struct nvb_str *lines)
+{
+    const size_t at = line_at(c, line);
+    const bool open = at == c->m->len && at > 0 && c->m->text[at - 1] != '\n';
+    _cleanup_free_ char *text = nvb_strdupf("%s%s", open ? "\n" : "", lines->data);
+    if (open)
+        text[strlen(text) - 1] = '\0';
+    nvb_migrate_edit(c->m, at, at, text);
+}
+
 /* The lines that go leave their place to the first new ones. */
 static void write_edits(const struct compose *c, const struct service *s)
 {
@@ -238,9 +255,8 @@ static void write_edits(const struct compose *c, const struct service *s)
     _cleanup_str_ struct nvb_str text = NVB_STR_INIT;
     size_t indent = s->doc->map.items[0].column - 1;
     if (devices && devices->value.type == NVB_DOC_LIST && devices->value.list.count > 0) {
-        size_t end = line_at(c, block_end(c, devices->line, devices->column - 1));
         add_items(&s->names, indent_of(c, devices->value.list.items[0].line), &text);
-        nvb_migrate_edit(c->m, end, end, text.data);
+        put_in(c, block_end(c, devices->line, devices->column - 1), &text);
         nvb_str_truncate(&text, 0);
     } else if (s->names.count > 0) {
         nvb_str_addf(&text, "%*sdevices:\n", (int)indent, "");
@@ -248,7 +264,10 @@ static void write_edits(const struct compose *c, const struct service *s)
     }
     for (size_t i = 0; i < s->removals.count; i++) {
         const struct removal *r = &s->removals.items[i];
-        nvb_migrate_edit(c->m, line_at(c, r->first), line_at(c, r->end), i == 0 ? text.data : "");
+        const bool in_place = i == 0 && (r->put == r->first || r->put == r->end);
+        nvb_migrate_edit(c->m, line_at(c, r->first), line_at(c, r->end), in_place ? text.data : "");
+        if (i == 0 && !in_place && text.len > 0)
+            put_in(c, r->put, &text);
     }
 }
 

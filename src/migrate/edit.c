@@ -183,7 +183,7 @@ static void add_hunk_body(const struct nvb_migration *m, size_t *first, size_t b
         if (at > begin && context_before(m, range.start) > context_behind(m, at))
             break;
         size_t next = *first + 1;
-        while (next < m->edits.count && m->edits.items[next].start < range.end)
+        while (next < m->edits.count && range_of(m, &m->edits.items[next]).start < range.end)
             range.end = range_of(m, &m->edits.items[next++]).end;
         _cleanup_str_ struct nvb_str now = NVB_STR_INIT;
         if (range.start == range.end)
