@@ -61,6 +61,14 @@ static const char shell_text[] =
     "\n"
     "  nvbind generate shell --gpu 0 IMAGE >run.sh\n";
 
+static const char compose_text[] =
+    "Prints a Compose file for the container that run would make with these words, its GPUs in the\n"
+    "form that the tool understands: podman-compose, docker compose, or docker compose on Podman's\n"
+    "socket. Its own options stand first; the rest is run's.\n"
+    "\n"
+    "  nvbind generate compose --gpu 0 --name ai -p 8080:8080 IMAGE >compose.yaml\n"
+    "  nvbind generate compose --for docker-compose -o compose.yaml --gpu all IMAGE COMMAND\n";
+
 static const char udev_text[] =
     "Prints udev rules by which a group may use the GPUs without root.\n"
     "\n"
@@ -192,6 +200,13 @@ static int cmd_systemd(struct nvb_cli *cli, int argc, char **argv)
                     nvb_generate_systemd);
 }
 
+static int cmd_compose(struct nvb_cli *cli, int argc, char **argv)
+{
+    return generate(cli, argc, argv, NVB_GENERATE_COMPOSE_HELP, nvb_generate_compose_options,
+                    "generate compose [OPTIONS] [RUN OPTIONS] IMAGE [COMMAND...]", compose_text,
+                    nvb_generate_compose);
+}
+
 static int cmd_shell(struct nvb_cli *cli, int argc, char **argv)
 {
     return generate(cli, argc, argv, 1, nvb_generate_plain_options,
@@ -251,6 +266,12 @@ const struct nvb_command nvb_generate_commands[] = {
         .summary = "a systemd service whose command is nvbind run",
         .main = cmd_systemd,
         .options = nvb_generate_systemd_options,
+    },
+    {
+        .name = "compose",
+        .summary = "a Compose file, for podman-compose or docker compose",
+        .main = cmd_compose,
+        .options = nvb_generate_compose_options,
     },
     {
         .name = "shell",

@@ -13,8 +13,11 @@ enum {
     NVB_GENERATE_UNIT,
     NVB_GENERATE_SCOPE,
     NVB_GENERATE_HELP,
-    NVB_GENERATE_PODMAN_VERSION, /* Quadlet's alone */
+    NVB_GENERATE_PODMAN_VERSION,   /* Quadlet's alone */
+    NVB_GENERATE_COMPOSE_HELP = 4, /* Compose has options of its own behind the first */
 };
+
+extern const struct nvb_cli_option nvb_generate_compose_options[];
 
 struct nvb_generate {
     const struct nvb_cli *cli;
@@ -40,8 +43,25 @@ int nvb_generate_plan(struct nvb_generate *g, bool kept, struct nvb_error **err)
 /* Writes g->text to --output with MODE (less the umask), or prints it. Returns 0 or -1. */
 int nvb_generate_put(const struct nvb_generate *g, mode_t mode, struct nvb_error **err);
 
+/*
+ * CDI's names for the plan's GPUs, by UUID where a name by UUID is there: out of the files that the
+ * engine reads without nvbind, however the plan would bring them here and now. Returns 0, or 1
+ * where there are none for all of them.
+ */
+int nvb_generate_name_devices(const struct nvb_generate *g, struct nvb_strv *ret);
+
+/* The last part of the image's name: "ollama/ollama:latest" is "ollama". Owned by the caller. */
+char *nvb_generate_name_of_image(const char *image);
+
+/* "5.4" or "5.4.2" as major * 100 + minor. Returns 0 or -1. */
+int nvb_generate_parse_version(const char *word, unsigned *ret);
+
+/* Puts a copy of WORD before WORDS. */
+void nvb_generate_put_first(struct nvb_strv *words, const char *word);
+
 /* Each format's own: from the options and words read to the file written. Return 0 or -1. */
 int nvb_generate_quadlet(struct nvb_generate *g, struct nvb_error **err);
 int nvb_generate_systemd(struct nvb_generate *g, struct nvb_error **err);
+int nvb_generate_compose(struct nvb_generate *g, struct nvb_error **err);
 
 #endif

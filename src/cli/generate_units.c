@@ -17,8 +17,7 @@ extern char **environ;
 
 #define RELOAD_MS 30000
 
-/* The last part of the image's name: "ollama/ollama:latest" is "ollama". */
-static char *name_of_image(const char *image)
+char *nvb_generate_name_of_image(const char *image)
 {
     const char *base = nvb_path_base(image);
     char *name = nvb_strndup(base, strcspn(base, ":@"));
@@ -35,7 +34,8 @@ static int choose_name(struct nvb_generate *g, struct nvb_error **err)
     if (unit)
         g->unit = nvb_strdup(unit);
     else
-        g->unit = container && *container ? nvb_strdup(container) : name_of_image(g->plan.image);
+        g->unit = container && *container ? nvb_strdup(container)
+                                          : nvb_generate_name_of_image(g->plan.image);
     g->description = nvb_strdupf("GPU container %s", g->unit);
     if (nvb_unit_is_name(g->unit))
         return 0;
@@ -115,8 +115,7 @@ static int install(const struct nvb_generate *g, bool quadlet, struct nvb_error 
     return nvb_cli_print(g->cli, out.data, out.len) == NVB_EXIT_OK ? 0 : -1;
 }
 
-/* "5.4" or "5.4.2" as major * 100 + minor. Returns 0 or -1. */
-static int parse_version(const char *word, unsigned *ret)
+int nvb_generate_parse_version(const char *word, unsigned *ret)
 {
     _cleanup_strv_ struct nvb_strv parts = {0};
     uint64_t major, minor;
@@ -133,7 +132,7 @@ static int read_version(const struct nvb_generate *g, unsigned *ret, struct nvb_
 {
     const char *word = nvb_cli_value(&g->values, NVB_GENERATE_PODMAN_VERSION);
     *ret = g->planning.engine.version;
-    if (word && parse_version(word, ret) < 0) {
+    if (word && nvb_generate_parse_version(word, ret) < 0) {
         (void)nvb_error_make(err, NVB_ERROR_USAGE, 0, "--podman-version is '%s'", word);
         return nvb_error_hint(err, "--podman-version 5.4");
     }
@@ -162,11 +161,7 @@ static char *find_device(const struct nvb_cdi_registry *registry, const struct n
     return nvb_cdi_registry_has(registry, by_index) ? TAKE_PTR(by_index) : NULL;
 }
 
-/*
- * CDI's names for the plan's GPUs, out of the files that the unit's Podman will read, however the
- * plan would bring them here and now. Returns 0, or 1 where there are none for all of them.
- */
-static int name_devices(const struct nvb_generate *g, struct nvb_strv *ret)
+int nvb_generate_name_devices(const struct nvb_generate *g, struct nvb_strv *ret)
 {
     _cleanup_cdi_registry_ struct nvb_cdi_registry registry = {0};
     _cleanup_root_ struct nvb_root root = NVB_ROOT_INIT;
@@ -180,6 +175,10 @@ static int name_devices(const struct nvb_generate *g, struct nvb_strv *ret)
     nvb_strv_add(&folders, "/var/run/cdi");
     nvb_vec_foreach (folder, &g->plan.cdi_folders)
         nvb_strv_add(&folders, *folder);
+    if (g->plan.kept_file) {
+        _cleanup_free_ char *folder = nvb_path_dir(g->plan.kept_file);
+        nvb_strv_add(&folders, folder);
+    }
     if (nvb_root_open("/", &root, NULL) < 0)
         return 1;
     nvb_cdi_registry_read(&root, &folders, NULL, &registry);
@@ -215,7 +214,7 @@ int nvb_generate_quadlet(struct nvb_generate *g, struct nvb_error **err)
     if (read_scope(g, err) < 0 || nvb_generate_plan(g, true, err) < 0 || choose_name(g, err) < 0 ||
         read_version(g, &options.version, err) < 0)
         return -1;
-    if (name_devices(g, &devices) > 0)
+    if (nvb_generate_name_devices(g, &devices) > 0)
         return no_specification(g, err);
     options.is_user = g->is_user;
     options.description = g->description;
@@ -233,7 +232,7 @@ static int absolute(const char *path, char **ret, struct nvb_error **err)
     return *ret ? 0 : nvb_error_make(err, NVB_ERROR_NOT_FOUND, errno, "cannot look at '%s'", path);
 }
 
-static void put_first(struct nvb_strv *words, const char *word)
+void nvb_generate_put_first(struct nvb_strv *words, const char *word)
 {
     nvb_vec_push(words, NULL);
     memmove(words->items + 1, words->items, (words->count - 1) * sizeof(*words->items));
@@ -246,7 +245,7 @@ int nvb_generate_systemd(struct nvb_generate *g, struct nvb_error **err)
     _cleanup_free_ char *config = NULL;
     _cleanup_free_ char *root = NULL;
     /* So does the unit; without it the plan would be that of a container which is kept. */
-    put_first(&g->words, "--rm");
+    nvb_generate_put_first(&g->words, "--rm");
     if (read_scope(g, err) < 0 || nvb_generate_plan(g, false, err) < 0 || choose_name(g, err) < 0 ||
         absolute(g->cli->config, &config, err) < 0 ||
         absolute(g->cli->host.host_root, &root, err) < 0 ||
