@@ -31,13 +31,12 @@ int nvb_error_hint(struct nvb_error **err, const char *format, ...)
 {
     if (!err || !*err)
         return -1;
-    struct nvb_str text = NVB_STR_INIT;
     va_list args;
     va_start(args, format);
-    nvb_str_addv(&text, format, args);
+    char *hint = nvb_vstrdupf(format, args);
     va_end(args);
     free((*err)->hint);
-    (*err)->hint = nvb_str_steal(&text);
+    (*err)->hint = hint;
     return -1;
 }
 

@@ -48,9 +48,15 @@ char *nvb_strndup(const char *s, size_t len)
 char *nvb_strdupf(const char *format, ...)
 {
     va_list args;
-    char *text = NULL;
     va_start(args, format);
-    int n = vasprintf(&text, format, args);
+    char *text = nvb_vstrdupf(format, args);
     va_end(args);
+    return text;
+}
+
+char *nvb_vstrdupf(const char *format, va_list args)
+{
+    char *text = NULL;
+    int n = vasprintf(&text, format, args);
     return check(n < 0 ? NULL : text);
 }

@@ -7,6 +7,7 @@
  * These print one line to standard error and abort; they are the only place that does.
  */
 
+#include <stdarg.h>
 #include <stddef.h>
 
 /* Returns SIZE bytes (at least one), not initialised. Owned by the caller: free(). */
@@ -25,5 +26,7 @@ char *nvb_strndup(const char *s, size_t len) __attribute__((warn_unused_result))
 /* A formatted string. Owned by the caller: free(). */
 char *nvb_strdupf(const char *format, ...)
     __attribute__((format(printf, 1, 2), warn_unused_result));
+char *nvb_vstrdupf(const char *format, va_list args)
+    __attribute__((format(printf, 1, 0), warn_unused_result));
 
 #endif

@@ -4,28 +4,23 @@ void nvb_notes_add(struct nvb_notes *notes, enum nvb_note_level level, const cha
 {
     if (!notes)
         return;
-    struct nvb_str text = NVB_STR_INIT;
     va_list args;
     va_start(args, format);
-    nvb_str_addv(&text, format, args);
+    nvb_vec_push(notes, ((struct nvb_note){.level = level, .text = nvb_vstrdupf(format, args)}));
     va_end(args);
-    struct nvb_note *note = nvb_vec_add(notes);
-    note->level = level;
-    note->text = nvb_str_steal(&text);
 }
 
 void nvb_notes_hint(struct nvb_notes *notes, const char *format, ...)
 {
     if (!notes || notes->count == 0)
         return;
-    struct nvb_str text = NVB_STR_INIT;
+    struct nvb_note *note = &notes->items[notes->count - 1];
     va_list args;
     va_start(args, format);
-    nvb_str_addv(&text, format, args);
+    char *hint = nvb_vstrdupf(format, args);
     va_end(args);
-    struct nvb_note *note = &notes->items[notes->count - 1];
     free(note->hint);
-    note->hint = nvb_str_steal(&text);
+    note->hint = hint;
 }
 
 void nvb_notes_done(struct nvb_notes *notes)

@@ -188,6 +188,9 @@ const struct nvb_doctor_engine *nvb_doctor_docker(struct nvb_doctor *d);
 /* The caller's login name; its number where it has none. Borrowed. */
 const char *nvb_doctor_user_name(struct nvb_doctor *d);
 
+/* The name in the line of TEXT, passwd(5) or group(5), whose third field is ID: owned, or NULL. */
+char *nvb_doctor_find_name(const char *text, unsigned id);
+
 /* True where containers of the caller would be rootless: not root, and Podman is there or nothing
  * is. */
 bool nvb_doctor_is_rootless(struct nvb_doctor *d);

@@ -74,17 +74,9 @@ static bool is_by_group(struct nvb_doctor *d, const struct nvb_node *node)
 static char *group_name(struct nvb_doctor *d, gid_t gid)
 {
     _cleanup_free_ char *text = nvb_doctor_read(d, "/etc/group");
-    for (const char *line = text ? text : ""; *line; line += *line == '\n') {
-        size_t len = strcspn(line, "\n");
-        _cleanup_free_ char *copy = nvb_strndup(line, len);
-        _cleanup_strv_ struct nvb_strv fields = {0};
-        uint64_t n;
-        nvb_strv_split(&fields, copy, ':');
-        if (fields.count >= 3 &&
-            nvb_parse_u64(fields.items[2], strlen(fields.items[2]), 10, &n) == 0 && n == gid)
-            return nvb_strdup(fields.items[0]);
-        line += len;
-    }
+    char *name = text ? nvb_doctor_find_name(text, gid) : NULL;
+    if (name)
+        return name;
     return nvb_strdupf("%u", (unsigned)gid);
 }
 

@@ -170,17 +170,16 @@ char *nvb_doctor_data_path(const struct nvb_doctor *d, const char *rest)
     return xdg_path(d, "XDG_DATA_HOME", ".local/share", rest);
 }
 
-/* The name in the line of passwd(5) whose third field is UID. */
-static char *find_name(const char *passwd, uid_t uid)
+char *nvb_doctor_find_name(const char *text, unsigned id)
 {
-    for (const char *line = passwd; *line; line += *line == '\n') {
+    for (const char *line = text; *line; line += *line == '\n') {
         size_t len = strcspn(line, "\n");
         _cleanup_free_ char *copy = nvb_strndup(line, len);
         _cleanup_strv_ struct nvb_strv fields = {0};
         uint64_t n;
         nvb_strv_split(&fields, copy, ':');
         if (fields.count >= 3 &&
-            nvb_parse_u64(fields.items[2], strlen(fields.items[2]), 10, &n) == 0 && n == uid)
+            nvb_parse_u64(fields.items[2], strlen(fields.items[2]), 10, &n) == 0 && n == id)
             return nvb_strdup(fields.items[0]);
         line += len;
     }
@@ -194,7 +193,7 @@ const char *nvb_doctor_user_name(struct nvb_doctor *d)
     d->known |= NVB_FACT_NAME;
     _cleanup_free_ char *passwd = nvb_doctor_read(d, "/etc/passwd");
     if (passwd)
-        d->user_name = find_name(passwd, d->options->caller.uid);
+        d->user_name = nvb_doctor_find_name(passwd, d->options->caller.uid);
     /* Other databases (LDAP) are the machine's own alone. */
     const struct passwd *entry =
         d->user_name || !nvb_root_is_host(&d->host.root) ? NULL : getpwuid(d->options->caller.uid);

@@ -49,10 +49,9 @@ __attribute__((format(printf, 3, 0))) static void set(struct nvb_finding *f,
                                                       enum nvb_verdict verdict, const char *format,
                                                       va_list args)
 {
-    _cleanup_str_ struct nvb_str s = NVB_STR_INIT;
-    nvb_str_addv(&s, format, args);
+    char *evidence = nvb_vstrdupf(format, args);
     free(f->evidence);
-    f->evidence = nvb_str_steal(&s);
+    f->evidence = evidence;
     f->verdict = verdict;
 }
 
@@ -99,13 +98,11 @@ struct nvb_fix_step *nvb_fix_user(struct nvb_finding *f, ...)
 
 struct nvb_fix_step *nvb_fix_text(struct nvb_finding *f, const char *format, ...)
 {
-    _cleanup_str_ struct nvb_str s = NVB_STR_INIT;
+    struct nvb_fix_step *step = nvb_vec_add(&f->fix);
     va_list args;
     va_start(args, format);
-    nvb_str_addv(&s, format, args);
+    step->text = nvb_vstrdupf(format, args);
     va_end(args);
-    struct nvb_fix_step *step = nvb_vec_add(&f->fix);
-    step->text = nvb_str_steal(&s);
     step->by_hand = true;
     return step;
 }

@@ -147,13 +147,11 @@ struct nvb_unit_entry *nvb_unit_last(struct nvb_unit_file *file, const char *sec
 void nvb_unit_remark(struct nvb_unit_file *file, bool changed, unsigned line, const char *format,
                      ...)
 {
-    _cleanup_str_ struct nvb_str s = NVB_STR_INIT;
+    struct nvb_unit_remark *remark = nvb_vec_add(file->remarks);
     va_list args;
     va_start(args, format);
-    nvb_str_addv(&s, format, args);
+    *remark = (struct nvb_unit_remark){line, nvb_vstrdupf(format, args), changed};
     va_end(args);
-    struct nvb_unit_remark *remark = nvb_vec_add(file->remarks);
-    *remark = (struct nvb_unit_remark){line, nvb_str_steal(&s), changed};
 }
 
 void nvb_unit_set(struct nvb_unit_entry *entry, const char *value)

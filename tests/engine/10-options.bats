@@ -3,7 +3,7 @@
 # the table with the same letter and arity, what the table says they show must be in their help, and
 # what it says they hide must be taken all the same. Every version of an engine does for this: the
 # rows carry the versions that have them. NVBIND_OPTION_ENGINES names more engines to try, one a
-# word.
+# word; tests/lib/ns adds the one of tree-podman5.
 
 setup() {
     dump="${NVBIND_BUILD:?the build folder}/tests/dump_options"
