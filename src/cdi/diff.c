@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/index.h"
 #include "base/path.h"
 
 struct differ {
@@ -12,12 +13,11 @@ struct differ {
 static void __attribute__((format(printf, 2, 3)))
 say(const struct differ *d, const char *format, ...)
 {
-    _cleanup_str_ struct nvb_str s = NVB_STR_INIT;
     va_list args;
     va_start(args, format);
-    nvb_str_addv(&s, format, args);
+    _cleanup_free_ char *text = nvb_vstrdupf(format, args);
     va_end(args);
-    nvb_strv_addf(d->out, "%s: %s", d->scope, s.data);
+    nvb_strv_addf(d->out, "%s: %s", d->scope, text);
 }
 
 static bool same_text(const char *a, const char *b)
@@ -40,28 +40,47 @@ static bool same_texts(const struct nvb_strv *a, const struct nvb_strv *b)
     return true;
 }
 
+/* The list's place of the item of that name, or NULL. */
+#define FIND(index, list, name)                                                      \
+    ({                                                                               \
+        const char *name_ = (name);                                                  \
+        ptrdiff_t place_ = name_ ? nvb_index_find(index, name_, strlen(name_)) : -1; \
+        place_ < 0 ? NULL : &(list)->items[place_];                                  \
+    })
+
+/* Either file may be hostile, and long. */
+#define INDEX(index, list, member)                                                          \
+    do {                                                                                    \
+        nvb_vec_foreach (item_, list)                                                       \
+            nvb_index_add(index, item_->member, item_->member ? strlen(item_->member) : 0); \
+        nvb_index_sort(index);                                                              \
+    } while (0)
+
+static void index_words(const struct nvb_strv *words, struct nvb_index *ret)
+{
+    nvb_vec_foreach (word, words)
+        nvb_index_add(ret, *word, strlen(*word));
+    nvb_index_sort(ret);
+}
+
 /* What stands in lists of words that are otherwise a set. */
 static void diff_words(const struct differ *d, const char *what, const struct nvb_strv *old,
                        const struct nvb_strv *now)
 {
+    _cleanup_index_ struct nvb_index before = {0};
+    _cleanup_index_ struct nvb_index after = {0};
+    index_words(old, &before);
+    index_words(now, &after);
     nvb_vec_foreach (word, old)
-        if (!nvb_strv_has(now, *word))
+        if (!FIND(&after, now, *word))
             say(d, "%s '%s' is gone", what, *word);
     nvb_vec_foreach (word, now)
-        if (!nvb_strv_has(old, *word))
+        if (!FIND(&before, old, *word))
             say(d, "%s '%s' is new", what, *word);
 }
 
 /* ---- nodes -----------------------------------------------------------------------------------
  */
-
-static const struct nvb_cdi_node *find_node(const struct nvb_cdi_edits *edits, const char *path)
-{
-    nvb_vec_foreach (node, &edits->nodes)
-        if (same_text(node->path, path))
-            return node;
-    return NULL;
-}
 
 static void diff_number(const struct differ *d, const char *path, const char *what, int64_t old,
                         int64_t now)
@@ -99,11 +118,15 @@ static void diff_node(const struct differ *d, const struct nvb_cdi_node *old,
 static void diff_nodes(const struct differ *d, const struct nvb_cdi_edits *old,
                        const struct nvb_cdi_edits *now)
 {
+    _cleanup_index_ struct nvb_index then = {0};
+    _cleanup_index_ struct nvb_index after = {0};
+    INDEX(&then, &old->nodes, path);
+    INDEX(&after, &now->nodes, path);
     nvb_vec_foreach (node, &old->nodes)
-        if (!find_node(now, node->path))
+        if (!FIND(&after, &now->nodes, node->path))
             say(d, "node %s is gone", node->path);
     nvb_vec_foreach (node, &now->nodes) {
-        const struct nvb_cdi_node *before = find_node(old, node->path);
+        const struct nvb_cdi_node *before = FIND(&then, &old->nodes, node->path);
         if (before)
             diff_node(d, before, node);
         else
@@ -113,14 +136,6 @@ static void diff_nodes(const struct differ *d, const struct nvb_cdi_edits *old,
 
 /* ---- mounts ----------------------------------------------------------------------------------
  */
-
-static const struct nvb_cdi_mount *find_mount(const struct nvb_cdi_edits *edits, const char *path)
-{
-    nvb_vec_foreach (mount, &edits->mounts)
-        if (same_text(mount->container_path, path))
-            return mount;
-    return NULL;
-}
 
 static void diff_mount(const struct differ *d, const struct nvb_cdi_mount *old,
                        const struct nvb_cdi_mount *now)
@@ -140,11 +155,15 @@ static void diff_mount(const struct differ *d, const struct nvb_cdi_mount *old,
 static void diff_mounts(const struct differ *d, const struct nvb_cdi_edits *old,
                         const struct nvb_cdi_edits *now)
 {
+    _cleanup_index_ struct nvb_index then = {0};
+    _cleanup_index_ struct nvb_index after = {0};
+    INDEX(&then, &old->mounts, container_path);
+    INDEX(&after, &now->mounts, container_path);
     nvb_vec_foreach (mount, &old->mounts)
-        if (!find_mount(now, mount->container_path))
+        if (!FIND(&after, &now->mounts, mount->container_path))
             say(d, "mount %s is gone", mount->container_path);
     nvb_vec_foreach (mount, &now->mounts) {
-        const struct nvb_cdi_mount *before = find_mount(old, mount->container_path);
+        const struct nvb_cdi_mount *before = FIND(&then, &old->mounts, mount->container_path);
         if (before)
             diff_mount(d, before, mount);
         else if (same_text(mount->host_path, mount->container_path))
@@ -157,23 +176,35 @@ static void diff_mounts(const struct differ *d, const struct nvb_cdi_edits *old,
 /* ---- environment, hooks and the rest ---------------------------------------------------------
  */
 
-static const char *find_variable(const struct nvb_strv *env, const char *variable)
+static void index_variables(const struct nvb_strv *env, struct nvb_index *ret)
+{
+    nvb_vec_foreach (item, env) {
+        const char *end = strchr(*item, '=');
+        nvb_index_add(ret, end ? *item : NULL, end ? (size_t)(end - *item) : 0);
+    }
+    nvb_index_sort(ret);
+}
+
+static const char *find_variable(const struct nvb_index *index, const struct nvb_strv *env,
+                                 const char *variable)
 {
     size_t len = strcspn(variable, "=");
-    nvb_vec_foreach (item, env)
-        if (strncmp(*item, variable, len) == 0 && (*item)[len] == '=')
-            return *item + len + 1;
-    return NULL;
+    ptrdiff_t place = nvb_index_find(index, variable, len);
+    return place < 0 ? NULL : env->items[place] + len + 1;
 }
 
 static void diff_environment(const struct differ *d, const struct nvb_strv *old,
                              const struct nvb_strv *now)
 {
+    _cleanup_index_ struct nvb_index then = {0};
+    _cleanup_index_ struct nvb_index after = {0};
+    index_variables(old, &then);
+    index_variables(now, &after);
     nvb_vec_foreach (item, old)
-        if (!find_variable(now, *item))
+        if (!find_variable(&after, now, *item))
             say(d, "variable %.*s is gone", (int)strcspn(*item, "="), *item);
     nvb_vec_foreach (item, now) {
-        const char *before = find_variable(old, *item);
+        const char *before = find_variable(&then, old, *item);
         const int len = (int)strcspn(*item, "=");
         if (!before)
             say(d, "variable %s is new", *item);
@@ -205,23 +236,26 @@ static void diff_hooks(const struct differ *d, const struct nvb_cdi_edits *old,
     }
 }
 
-static bool has_net(const struct nvb_cdi_edits *edits, const struct nvb_cdi_net *wanted)
+/* Neither file has two of the same host_name: reading refuses that. */
+static bool has_net(const struct nvb_index *index, const struct nvb_cdi_nets *nets,
+                    const struct nvb_cdi_net *wanted)
 {
-    nvb_vec_foreach (net, &edits->nets)
-        if (same_text(net->host_name, wanted->host_name) &&
-            same_text(net->container_name, wanted->container_name))
-            return true;
-    return false;
+    const struct nvb_cdi_net *net = FIND(index, nets, wanted->host_name);
+    return net && same_text(net->container_name, wanted->container_name);
 }
 
 static void diff_nets(const struct differ *d, const struct nvb_cdi_edits *old,
                       const struct nvb_cdi_edits *now)
 {
+    _cleanup_index_ struct nvb_index then = {0};
+    _cleanup_index_ struct nvb_index after = {0};
+    INDEX(&then, &old->nets, host_name);
+    INDEX(&after, &now->nets, host_name);
     nvb_vec_foreach (net, &old->nets)
-        if (!has_net(now, net))
+        if (!has_net(&after, &now->nets, net))
             say(d, "network interface %s is gone", net->host_name);
     nvb_vec_foreach (net, &now->nets)
-        if (!has_net(old, net))
+        if (!has_net(&then, &old->nets, net))
             say(d, "network interface %s is new, as %s", net->host_name, net->container_name);
 }
 
@@ -349,10 +383,14 @@ void nvb_cdi_diff(struct nvb_cdi_spec *old, const struct nvb_cdi_spec *now, stru
         say(&file, "its kind was %s, is %s", or_none(old->kind), or_none(now->kind));
     diff_annotations(&file, &old->annotations, &now->annotations);
     follow_driver(&all, old, now);
+    _cleanup_index_ struct nvb_index then = {0};
+    _cleanup_index_ struct nvb_index after = {0};
+    INDEX(&then, &old->devices, name);
+    INDEX(&after, &now->devices, name);
     nvb_vec_foreach (device, &old->devices)
-        if (!nvb_cdi_spec_find_device(now, device->name))
+        if (!FIND(&after, &now->devices, device->name))
             diff_device(&all, device, NULL);
     nvb_vec_foreach (device, &now->devices)
-        diff_device(&all, nvb_cdi_spec_find_device(old, device->name), device);
+        diff_device(&all, FIND(&then, &old->devices, device->name), device);
     diff_edits(&all, &old->edits, &now->edits);
 }

@@ -234,6 +234,19 @@ all devices: hook /h: argument 'z' is new" ]
     [[ $output = *"bad.yaml:2:1: "* ]]
 }
 
+@test "diff: files of many thousand lines are compared in less than a moment" {
+    local from
+    for from in 1 30001; do
+        printf '{"cdiVersion": "0.5.0", "kind": "v.com/gpu", "devices": [{"name": "0",
+            "containerEdits": {"env": ["A=b"]}}], "containerEdits": {"env": [%s]}}' \
+            "$(seq "$from" "$((from + 59999))" | sed 's/.*/"V&=1"/' | paste -sd,)" >"from$from"
+    done
+    run -1 timeout 10 "$NVBIND_BIN/nvbind" cdi diff from1 from30001
+    [ "${#lines[@]}" -eq 60000 ]
+    [ "${lines[0]}" = "all devices: variable V1 is gone" ]
+    [ "${lines[59999]}" = "all devices: variable V90000=1 is new" ]
+}
+
 @test "validate: what each engine says" {
     spec etc/cdi/a.json v.com/gpu 0
     run -0 nvbind cdi validate --for podman@4.3,docker@28.2 root/etc/cdi/a.json

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/index.h"
 #include "base/path.h"
 #include "base/process.h"
 #include "base/str.h"
@@ -24,6 +26,23 @@ static void assert_shell(const char *word, const char *want)
     _cleanup_str_ struct nvb_str s = NVB_STR_INIT;
     nvb_str_add_shell(&s, word);
     assert_string_equal(s.data, want);
+}
+
+static void test_index(void **state)
+{
+    static const char *const names[] = {"b", NULL, "ab", "", "a", "b", "a"};
+    _cleanup_index_ struct nvb_index index = {0};
+    (void)state;
+    assert_int_equal(nvb_index_find(&index, "a", 1), -1);
+    for (size_t i = 0; i < NVB_COUNT(names); i++)
+        nvb_index_add(&index, names[i], names[i] ? strlen(names[i]) : 0);
+    nvb_index_sort(&index);
+    assert_int_equal(nvb_index_find(&index, "b", 1), 0);
+    assert_int_equal(nvb_index_find(&index, "ab", 2), 2);
+    assert_int_equal(nvb_index_find(&index, "", 0), 3);
+    assert_int_equal(nvb_index_find(&index, "abc", 1), 4);
+    assert_int_equal(nvb_index_find(&index, "abc", 3), -1);
+    assert_int_equal(nvb_index_find(&index, "c", 1), -1);
 }
 
 static void test_shell_quoting(void **state)
@@ -402,14 +421,15 @@ static void test_trust_in_links(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_shell_quoting),    cmocka_unit_test(test_str_grows),
-        cmocka_unit_test(test_numbers),          cmocka_unit_test(test_errors),
-        cmocka_unit_test(test_walk_by_kernel),   cmocka_unit_test(test_walk_by_hand),
-        cmocka_unit_test(test_creates),          cmocka_unit_test(test_other_mount),
-        cmocka_unit_test(test_resolve),          cmocka_unit_test(test_read),
-        cmocka_unit_test(test_write_leaves_old), cmocka_unit_test(test_find_program),
-        cmocka_unit_test(test_capture),          cmocka_unit_test(test_trust),
-        cmocka_unit_test(test_own_group),        cmocka_unit_test(test_trust_in_links),
+        cmocka_unit_test(test_shell_quoting),  cmocka_unit_test(test_str_grows),
+        cmocka_unit_test(test_numbers),        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_walk_by_kernel), cmocka_unit_test(test_walk_by_hand),
+        cmocka_unit_test(test_creates),        cmocka_unit_test(test_other_mount),
+        cmocka_unit_test(test_index),          cmocka_unit_test(test_resolve),
+        cmocka_unit_test(test_read),           cmocka_unit_test(test_write_leaves_old),
+        cmocka_unit_test(test_find_program),   cmocka_unit_test(test_capture),
+        cmocka_unit_test(test_trust),          cmocka_unit_test(test_own_group),
+        cmocka_unit_test(test_trust_in_links),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
