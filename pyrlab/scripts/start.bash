@@ -258,26 +258,3 @@ lab_url() {
     address_of "$name" "$(port_of "$1")"
 }
 
-# A Quadlet, by nvbind: systemd then starts the lab. The token is in a file that the unit names.
-lab_service() {
-    local kind=$1 name image profile ports
-    shift
-    check_values
-    [ "$CONTAINER_RUNTIME" = podman ] || die "a Quadlet is Podman's" "make CONTAINER_RUNTIME=podman ${kind}_service"
-    check_engine
-    check_folders
-    find_nvbind
-    [ -n "$nvbind" ] || die "nvbind writes the unit, and it is not installed" "make install in nvbind's folder"
-    name=$(container_of "$kind")
-    describe_lab "$kind"
-    read_gpu_words
-    choose_user
-    mount_words "$@"
-    read_token "$name" keep
-    (umask 077 && printf '%s\n' "${open:+PYRLAB_AUTH=none}${JUPYTER_TOKEN:+JUPYTER_TOKEN=$JUPYTER_TOKEN}" \
-        >"$state/$name.env")
-    "$nvbind" generate quadlet --install --unit "$kind" --profile "$profile" \
-        --name "$name" "${ports[@]}" "${mounts[@]}" "${user_words[@]}" --env-file "$state/$name.env" \
-        "${gpu_words[@]}" "$image" || die "the unit was not written"
-    address_of "$name" "$(port_of "$kind")"
-}

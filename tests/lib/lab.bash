@@ -18,13 +18,17 @@ lab_setup_file() {
     sed -i "s|^rootless_storage_path.*|rootless_storage_path = \"$store\"|" "$NVBIND_T_DIR/conf/user/storage.conf"
     lay_test_lab podman --isolation=chroot
     use_runtime runc
-    # Rootless Podman lays a folder of its own over /run while it makes a network, and everything of
-    # these tests is below /run: what describes networks must be elsewhere.
+    lay_networks
+    # Left by a run that was cut short.
+    podman_rootless rm -af -t 0 >/dev/null
+}
+
+# Rootless Podman lays a folder of its own over /run while it makes a network, and everything of these
+# tests is below /run: what describes networks must be elsewhere.
+lay_networks() {
     install -d -o "$NVBIND_T_UID" /etc/nvbind-networks
     sed -i 's|^network_backend.*|&\nnetwork_config_dir = "/etc/nvbind-networks"|' \
         "$NVBIND_T_DIR"/conf/user/runc.conf
-    # Left by a run that was cut short.
-    podman_rootless rm -af -t 0 >/dev/null
 }
 
 # lay_test_lab ENGINE BUILD-ARGS: a copy for the tests' user, with a configuration for them.
