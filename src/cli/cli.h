@@ -113,6 +113,8 @@ int nvb_cmd_cdi(struct nvb_cli *cli, int argc, char **argv);
 int nvb_cmd_config(struct nvb_cli *cli, int argc, char **argv);
 int nvb_cmd_profile(struct nvb_cli *cli, int argc, char **argv);
 int nvb_cmd_generate(struct nvb_cli *cli, int argc, char **argv);
+int nvb_cmd_compose(struct nvb_cli *cli, int argc, char **argv);
+int nvb_cmd_podman(struct nvb_cli *cli, int argc, char **argv);
 int nvb_cmd_migrate(struct nvb_cli *cli, int argc, char **argv);
 int nvb_cmd_bench(struct nvb_cli *cli, int argc, char **argv);
 int nvb_cmd_selftest(struct nvb_cli *cli, int argc, char **argv);

@@ -28,6 +28,12 @@ const struct nvb_command nvb_commands[] = {
         .takes_engine_options = true,
     },
     {
+        .name = "compose",
+        .summary = "run a Compose project with the GPUs that its files ask for",
+        .main = nvb_cmd_compose,
+        .options = nvb_compose_options,
+    },
+    {
         .name = "info",
         .summary = "GPUs, driver and engines of this machine",
         .main = nvb_cmd_info,
@@ -107,6 +113,12 @@ const struct nvb_command nvb_commands[] = {
         .name = "__complete",
         .summary = "candidates for a shell's completion",
         .main = nvb_cmd_complete,
+        .hidden = true,
+    },
+    {
+        .name = "__podman",
+        .summary = "what podman-compose calls as Podman",
+        .main = nvb_cmd_podman,
         .hidden = true,
     },
     {0},

@@ -23,6 +23,7 @@ extern const struct nvb_cli_option nvb_run_options[];
 extern const struct nvb_cli_option nvb_exec_options[];
 extern const struct nvb_cli_option nvb_info_options[];
 extern const struct nvb_cli_option nvb_doctor_options[];
+extern const struct nvb_cli_option nvb_compose_options[];
 extern const struct nvb_cli_option nvb_migrate_options[];
 extern const struct nvb_cli_option nvb_bench_options[];
 extern const struct nvb_cli_option nvb_selftest_options[];

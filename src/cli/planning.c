@@ -131,12 +131,14 @@ int nvb_cli_plan(struct nvb_cli_planning *s, struct nvb_request *request, struct
     profiles.isolate = request->isolate == NVB_ISOLATE_UNSAID
                            ? defaults.isolate
                            : request->isolate != NVB_ISOLATE_NONE;
-    if (nvb_plan_add_profiles(&profiles, &defaults, &s->notes, err) < 0)
-        return -1;
-    plan->defaults = TAKE_STRUCT(defaults.line);
-    plan->cookie = TAKE_STRUCT(defaults.cookie);
-    plan->said = TAKE_STRUCT(defaults.said);
-    nvb_plan_fit_unit(plan, &s->engine, environ, getpid(), &s->notes);
+    if (!s->gpus_only) {
+        if (nvb_plan_add_profiles(&profiles, &defaults, &s->notes, err) < 0)
+            return -1;
+        plan->defaults = TAKE_STRUCT(defaults.line);
+        plan->cookie = TAKE_STRUCT(defaults.cookie);
+        plan->said = TAKE_STRUCT(defaults.said);
+        nvb_plan_fit_unit(plan, &s->engine, environ, getpid(), &s->notes);
+    }
     if (nvb_plan_resolve(&input, plan, &s->notes, err) < 0)
         return -1;
     return nvb_exec_build(plan, exec, err);

@@ -19,6 +19,8 @@
 struct nvb_cli_planning {
     const struct nvb_cli *cli;
     const char *verb;
+    bool gpus_only; /* of the configuration only what is said about GPUs: the container is made by
+                       another tool's words */
     struct nvb_user user;
     struct nvb_engine engine;      /* path is NULL until it is found */
     struct nvb_endpoint endpoint;  /* where it makes containers */
