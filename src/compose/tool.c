@@ -117,11 +117,12 @@ static bool use_podman_compose(const struct finder *f)
     return use(f, NVB_COMPOSE_PODMAN, NVB_ENGINE_PODMAN, find_program(f, "podman-compose"), NULL);
 }
 
-static bool use_podman_socket(const struct finder *f)
+/* NAME: the Docker Compose to take, where the user says which. */
+static bool use_podman_socket(const struct finder *f, const char *name)
 {
     const char *host = docker_host_of_podman(f);
     _cleanup_free_ char *url = host ? nvb_strdup(host) : find_socket(f);
-    char *program = url ? find_program(f, "docker-compose") : NULL;
+    char *program = url ? find_program(f, name ? name : "docker-compose") : NULL;
     if (url && !program)
         program = find_plugin(f);
     if (!use(f, NVB_COMPOSE_DOCKER, NVB_ENGINE_PODMAN, program, NULL))
@@ -134,7 +135,7 @@ static bool use_podman_socket(const struct finder *f)
 static bool use_docker(const struct finder *f)
 {
     if (docker_host_of_podman(f))
-        return use_podman_socket(f);
+        return use_podman_socket(f, NULL);
     _cleanup_free_ char *docker = find_docker(f);
     if (!docker)
         return false;
@@ -151,7 +152,7 @@ static bool use_provider(const struct finder *f)
     if (!provider || !*provider)
         return false;
     if (strcmp(nvb_path_base(provider), "docker-compose") == 0)
-        return use_podman_socket(f);
+        return use_podman_socket(f, provider);
     return use(f, NVB_COMPOSE_PODMAN, NVB_ENGINE_PODMAN, find_program(f, provider), NULL);
 }
 
@@ -186,8 +187,8 @@ int nvb_compose_tool_find(unsigned kinds, char *const *environment, const struct
     _cleanup_free_ char *podman = find_program(&f, "podman");
     const bool by_podman = (kinds & NVB_ENGINE_PODMAN) && podman;
     if ((by_podman && (use_provider(&f) || use_podman_compose(&f))) ||
-        (kinds == NVB_ENGINE_PODMAN && use_podman_socket(&f)) ||
-        ((kinds & NVB_ENGINE_DOCKER) && use_docker(&f)) || (by_podman && use_podman_socket(&f))) {
+        (kinds == NVB_ENGINE_PODMAN && use_podman_socket(&f, NULL)) ||
+        ((kinds & NVB_ENGINE_DOCKER) && use_docker(&f)) || (by_podman && use_podman_socket(&f, NULL))) {
         *ret = TAKE_STRUCT(tool);
         return 0;
     }
