@@ -215,8 +215,7 @@ static int become(struct nvb_compose_run *run, const struct nvb_cli_values *valu
 {
     _cleanup_str_ struct nvb_str text = NVB_STR_INIT;
     _cleanup_free_ char *path = NULL;
-    const bool prints =
-        values->values[COMPOSE_DRY_RUN].count || values->values[COMPOSE_PRINT].count;
+    run->prints = values->values[COMPOSE_DRY_RUN].count || values->values[COMPOSE_PRINT].count;
     int r = prepare(run, values->values[COMPOSE_PRINT].count > 0, err);
     nvb_cli_print_notes(run->cli, &run->notes);
     if (r < 0)
@@ -231,7 +230,7 @@ static int become(struct nvb_compose_run *run, const struct nvb_cli_values *valu
             return -1;
     }
     build_line(run, path);
-    if (prints)
+    if (run->prints)
         return print(run, values, &text, path);
     if (path && write_files(run, &text, path, err) < 0)
         return -1;

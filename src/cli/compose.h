@@ -29,6 +29,7 @@ struct nvb_compose_run {
     struct nvb_compose_model model;
     struct nvb_compose_parts parts;
     struct nvb_compose_override override;
+    bool prints;            /* nothing is run */
     struct nvb_notes notes; /* each once, whichever service it came from */
     char *folder;           /* where its files go, or NULL: none is written */
     struct nvb_exec exec;

@@ -134,7 +134,7 @@ static void note_driver_files(struct nvb_compose_run *run)
     bool any = false;
     nvb_vec_foreach (part, &run->parts)
         any = any || (*part)->plan.mode == NVB_PLAN_DIRECT;
-    if (any)
+    if (any && !run->prints)
         nvb_notes_add(&run->notes, NVB_NOTE_NOTICE,
                       "the containers keep this driver's files: after a driver upgrade 'nvbind "
                       "compose up --force-recreate' makes them anew");
