@@ -40,6 +40,35 @@ const struct nvb_cli_option nvb_generate_plain_options[] = {
     {0},
 };
 
+const struct nvb_cli_option nvb_generate_kube_options[] = {
+    [NVB_GENERATE_OUTPUT] = {"output", 'o', "FILE", "write to FILE (default: standard output)"},
+    [NVB_GENERATE_KUBE_TARGET] = {"target", 0, "podman|cluster",
+                                  "for podman kube play (default), or for a cluster"},
+    [NVB_GENERATE_KUBE_KIND] = {"kind", 0, "pod|deployment|job", "the object (default: pod)"},
+    [NVB_GENERATE_KUBE_DRA] = {"dra", 0, NULL,
+                               "of a cluster: claim GPUs by dynamic resource allocation"},
+    [NVB_GENERATE_KUBE_DRA_VERSION] = {"dra-version", 0, "v1|v1beta1|v1beta2",
+                                       "of resource.k8s.io (default: v1)"},
+    [NVB_GENERATE_KUBE_PRODUCT] = {"product", 0, "MODEL",
+                                   "of a cluster: GPUs of this model, such as 'NVIDIA L40S'"},
+    [NVB_GENERATE_KUBE_RESOURCE] = {"resource", 0, "NAME=N",
+                                    "of a cluster: ask for these in place of GPUs"},
+    [NVB_GENERATE_KUBE_RUNTIME_CLASS] = {"runtime-class", 0, "NAME",
+                                         "of a cluster: the pod's runtimeClassName"},
+    [NVB_GENERATE_KUBE_PODMAN_VERSION] = {"podman-version", 0, "VERSION",
+                                          "the Podman that will read it (default: the one here)"},
+    [NVB_GENERATE_KUBE_HELP] = {"help", 'h', NULL, "show this help"},
+    {0},
+};
+
+static const char kube_text[] =
+    "Prints Kubernetes' YAML for the container that run would make with these words: for 'podman\n"
+    "kube play', or for a cluster. Its own options stand first; the rest is run's.\n"
+    "\n"
+    "  nvbind generate kube --gpu 0 --name ai -p 8080:8080 IMAGE >ai.yaml; podman kube play ai.yaml\n"
+    "  nvbind generate kube --target cluster --kind job --gpu count=2 IMAGE COMMAND | "
+    "kubectl apply -f -\n";
+
 static const char quadlet_text[] =
     "Prints a Quadlet (.container) for the container that run would make with these words. Its own\n"
     "options stand first; the rest is run's.\n"
@@ -124,19 +153,42 @@ static int read_own(struct nvb_generate *g, int argc, char **argv, struct nvb_er
 
 /* ---- the plan ---- */
 
-/* KEPT: what is written is used later without nvbind. */
-int nvb_generate_plan(struct nvb_generate *g, bool kept, struct nvb_error **err)
+/* One of the format's own options among run's words is unknown to run. */
+static int hint_at_order(const struct nvb_generate *g, struct nvb_error **err)
+{
+    bool next = false;
+    nvb_vec_foreach (word, &g->words)
+        if (err && *err && is_own(g->options, *word, &next) && nvb_has_prefix(*word, "--") &&
+            strstr((*err)->message, *word))
+            return nvb_error_hint(err, "the format's own options stand before run's: %s first",
+                                  *word);
+    return -1;
+}
+
+int nvb_generate_read(struct nvb_generate *g, struct nvb_error **err)
 {
     const struct nvb_parse parse = {.ask = nvb_cli_ask_engine, .data = &g->planning};
     if (nvb_parse_run(&parse, (int)g->words.count, nvb_strv_terminate(&g->words), &g->request,
                       &g->plan, err) < 0)
-        return -1;
+        return hint_at_order(g, err);
     if (g->request.help) {
         (void)nvb_error_make(err, NVB_ERROR_USAGE, 0, "--help stands behind the format's name");
         return nvb_error_hint(err, "nvbind generate --help");
     }
+    return 0;
+}
+
+int nvb_generate_resolve(struct nvb_generate *g, bool kept, struct nvb_error **err)
+{
     g->plan.kept = kept;
-    int r = nvb_cli_plan(&g->planning, &g->request, &g->plan, &g->exec, err);
+    return nvb_cli_plan(&g->planning, &g->request, &g->plan, &g->exec, err);
+}
+
+int nvb_generate_plan(struct nvb_generate *g, bool kept, struct nvb_error **err)
+{
+    if (nvb_generate_read(g, err) < 0)
+        return -1;
+    int r = nvb_generate_resolve(g, kept, err);
     nvb_cli_print_notes(g->cli, &g->planning.notes);
     return r;
 }
@@ -207,6 +259,13 @@ static int cmd_compose(struct nvb_cli *cli, int argc, char **argv)
                     nvb_generate_compose);
 }
 
+static int cmd_kube(struct nvb_cli *cli, int argc, char **argv)
+{
+    return generate(cli, argc, argv, NVB_GENERATE_KUBE_HELP, nvb_generate_kube_options,
+                    "generate kube [OPTIONS] [RUN OPTIONS] IMAGE [COMMAND...]", kube_text,
+                    nvb_generate_kube);
+}
+
 static int cmd_shell(struct nvb_cli *cli, int argc, char **argv)
 {
     return generate(cli, argc, argv, 1, nvb_generate_plain_options,
@@ -272,6 +331,12 @@ const struct nvb_command nvb_generate_commands[] = {
         .summary = "a Compose file, for podman-compose or docker compose",
         .main = cmd_compose,
         .options = nvb_generate_compose_options,
+    },
+    {
+        .name = "kube",
+        .summary = "Kubernetes' YAML, for podman kube play or a cluster",
+        .main = cmd_kube,
+        .options = nvb_generate_kube_options,
     },
     {
         .name = "shell",

@@ -19,6 +19,19 @@ enum {
 
 extern const struct nvb_cli_option nvb_generate_compose_options[];
 
+/* Those of kube. */
+enum {
+    NVB_GENERATE_KUBE_TARGET = 1,
+    NVB_GENERATE_KUBE_KIND,
+    NVB_GENERATE_KUBE_DRA,
+    NVB_GENERATE_KUBE_DRA_VERSION,
+    NVB_GENERATE_KUBE_PRODUCT,
+    NVB_GENERATE_KUBE_RESOURCE,
+    NVB_GENERATE_KUBE_RUNTIME_CLASS,
+    NVB_GENERATE_KUBE_PODMAN_VERSION,
+    NVB_GENERATE_KUBE_HELP,
+};
+
 struct nvb_generate {
     const struct nvb_cli *cli;
     const struct nvb_cli_option *options;
@@ -39,6 +52,11 @@ struct nvb_generate {
  * Prints what there is to say. Returns 0 or -1.
  */
 int nvb_generate_plan(struct nvb_generate *g, bool kept, struct nvb_error **err);
+
+/* The two halves of it, for who has to know the request before it is resolved, and prints the notes
+ * himself. */
+int nvb_generate_read(struct nvb_generate *g, struct nvb_error **err);
+int nvb_generate_resolve(struct nvb_generate *g, bool kept, struct nvb_error **err);
 
 /* Writes g->text to --output with MODE (less the umask), or prints it. Returns 0 or -1. */
 int nvb_generate_put(const struct nvb_generate *g, mode_t mode, struct nvb_error **err);
@@ -63,5 +81,6 @@ void nvb_generate_put_first(struct nvb_strv *words, const char *word);
 int nvb_generate_quadlet(struct nvb_generate *g, struct nvb_error **err);
 int nvb_generate_systemd(struct nvb_generate *g, struct nvb_error **err);
 int nvb_generate_compose(struct nvb_generate *g, struct nvb_error **err);
+int nvb_generate_kube(struct nvb_generate *g, struct nvb_error **err);
 
 #endif

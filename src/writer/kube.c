@@ -59,8 +59,9 @@ static void lay_out(struct kube *k)
         "volumes",
     };
     static const char *const container[] = {
-        "name",         "image",        "imagePullPolicy", "command",       "args",
-        "workingDir",   "env",          "ports",           "resources",     "securityContext",
+        "name",         "image",        "imagePullPolicy", "command",
+        "args",         "workingDir",   "stdin",           "tty",
+        "env",          "ports",        "resources",       "securityContext",
         "volumeMounts", "startupProbe", "readinessProbe",  "livenessProbe",
     };
     put_nulls(&k->meta, meta, NVB_COUNT(meta));
@@ -196,6 +197,34 @@ static void make_object(struct kube *k, struct nvb_doc *ret)
     *nvb_doc_put(ret, "spec") = TAKE_STRUCT(k->pod);
 }
 
+const char *nvb_kube_find_misread(const struct nvb_doc *doc)
+{
+    const char *found = NULL;
+    if (doc->type == NVB_DOC_TEXT)
+        return strchr(doc->text, '\n') && strchr(" \t\n", doc->text[0]) ? doc->text : NULL;
+    if (doc->type == NVB_DOC_LIST)
+        nvb_vec_foreach (item, &doc->list)
+            found = found ? found : nvb_kube_find_misread(item);
+    if (doc->type == NVB_DOC_MAP)
+        nvb_vec_foreach (member, &doc->map)
+            found = found ? found : nvb_kube_find_misread(&member->value);
+    return found;
+}
+
+static int check_texts(const struct kube *k, const struct nvb_doc *object, struct nvb_error **err)
+{
+    const char *text = k->options->target == NVB_KUBE_PODMAN ? nvb_kube_find_misread(object) : NULL;
+    _cleanup_str_ struct nvb_str quoted = NVB_STR_INIT;
+    if (!text)
+        return 0;
+    nvb_str_add_shell(&quoted, text);
+    (void)nvb_error_make(err, NVB_ERROR_USAGE, 0,
+                         "podman kube play misreads text of several lines that begins with a blank "
+                         "or an empty line: %s",
+                         quoted.data);
+    return nvb_error_hint(err, "let it begin with something else, or: nvbind generate systemd …");
+}
+
 static int write_all(struct kube *k, struct nvb_str *ret, struct nvb_error **err)
 {
     _cleanup_doc_ struct nvb_doc object = {0};
@@ -209,6 +238,8 @@ static int write_all(struct kube *k, struct nvb_str *ret, struct nvb_error **err
         nvb_str_add(ret, "---\n");
     }
     make_object(k, &object);
+    if (check_texts(k, &object, err) < 0)
+        return -1;
     return nvb_yaml_write(&object, ret, err);
 }
 

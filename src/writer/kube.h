@@ -53,6 +53,13 @@ int nvb_kube_add_options(const struct nvb_plan *plan, const struct nvb_kube_opti
 int nvb_kube_add_command(const struct nvb_plan *plan, const struct nvb_kube_options *options,
                          struct nvb_doc *container, struct nvb_error **err);
 
+/*
+ * The first text of DOC that Podman (4.3 to 6.1) would misread, borrowed, or NULL: it writes a file
+ * of kube play's anew before it reads it, and texts of several lines that begin with a blank come
+ * out broken, or without it (gopkg.in/yaml.v3, block scalars with an indentation indicator).
+ */
+const char *nvb_kube_find_misread(const struct nvb_doc *doc);
+
 /* GPUs as an object asks for them. All borrowed. */
 struct nvb_kube_limit {
     const char *name; /* "nvidia.com/gpu", or a CDI name */

@@ -57,10 +57,9 @@ int nvb_kube_refuse(const struct nvb_kube *k, const struct nvb_plan_option *opti
                     const char *hint, struct nvb_error **err)
 {
     const char *value = option->value ? option->value : "";
-    (void)nvb_error_make(err, NVB_ERROR_USAGE, 0, "a pod%s cannot have '%s%s%s%s': %s",
-                         nvb_kube_is_cluster(k) ? " of a cluster's" : "",
-                         option->is_short ? "-" : "--", option->name,
-                         *value ? (option->is_short ? " " : "=") : "", value,
+    (void)nvb_error_make(err, NVB_ERROR_USAGE, 0, "a %spod cannot have '%s%s%s%s': %s",
+                         nvb_kube_is_cluster(k) ? "cluster's " : "", option->is_short ? "-" : "--",
+                         option->name, *value ? (option->is_short ? " " : "=") : "", value,
                          why ? why : "Kubernetes has no field for it");
     if (hint)
         return nvb_error_hint(err, "%s", hint);
