@@ -93,7 +93,7 @@ static const struct nvb_kube_key keys[] = {
 };
 /* clang-format on */
 
-const struct nvb_kube_key *nvb_kube_find(const char *option)
+const struct nvb_kube_key *nvb_kube_find_key(const char *option)
 {
     for (size_t i = 0; i < NVB_COUNT(keys); i++)
         if (strcmp(keys[i].option, option) == 0)

@@ -42,7 +42,7 @@ int nvb_kube_add_life(struct nvb_kube *k, struct nvb_error **err)
         if (kind == NVB_KUBE_POD && strchr(value, ':'))
             return nvb_kube_refuse(k, option, "a pod does not count restarts",
                                    "--kind job, or --restart on-failure", err);
-        nvb_doc_set_text(nvb_kube_at(k, "pod.restartPolicy"), policy);
+        nvb_doc_set_text(nvb_kube_place_at(k, "pod.restartPolicy"), policy);
     }
     /* A container that is always restarted never ends. */
     const char *policy = nvb_doc_find_text(k->place.pod, "restartPolicy");
@@ -155,13 +155,13 @@ int nvb_kube_add_health(struct nvb_kube *k, struct nvb_error **err)
         const char *path = choose_probe(k, err);
         if (!path)
             return -1;
-        put_test(nvb_kube_at(k, path), command);
-        if (put_numbers(k, numbers, NVB_COUNT(numbers), nvb_kube_at(k, path), err) < 0)
+        put_test(nvb_kube_place_at(k, path), command);
+        if (put_numbers(k, numbers, NVB_COUNT(numbers), nvb_kube_place_at(k, path), err) < 0)
             return -1;
     }
     if (!first || !*first)
         return 0;
-    struct nvb_doc *probe = nvb_kube_at(k, "container.startupProbe");
+    struct nvb_doc *probe = nvb_kube_place_at(k, "container.startupProbe");
     put_test(probe, first);
     return put_numbers(k, startup, NVB_COUNT(startup), probe, err);
 }

@@ -16,7 +16,7 @@ int nvb_kube_add_hostname(struct nvb_kube *k, const struct nvb_plan_option *opti
     if (nvb_kube_is_cluster(k) ? !nvb_kube_is_label(value) : !*value)
         return nvb_kube_refuse(k, option, "a pod's host name is a label",
                                "small letters, digits and -, at most 63", err);
-    nvb_doc_set_text(nvb_kube_at(k, "pod.hostname"), value);
+    nvb_doc_set_text(nvb_kube_place_at(k, "pod.hostname"), value);
     return 0;
 }
 
@@ -40,7 +40,7 @@ int nvb_kube_add_host(struct nvb_kube *k, const struct nvb_plan_option *option, 
     nvb_vec_foreach (name, &names)
         if (nvb_kube_is_cluster(k) && !nvb_kube_is_subdomain(*name))
             return nvb_kube_refuse(k, option, "that is no host name", NULL, err);
-    struct nvb_doc *item = nvb_doc_push(nvb_kube_at(k, "pod.hostAliases"));
+    struct nvb_doc *item = nvb_doc_push(nvb_kube_place_at(k, "pod.hostAliases"));
     nvb_doc_put_text(item, "ip", ip);
     nvb_doc_put_strv(item, "hostnames", &names);
     return 0;
@@ -53,8 +53,8 @@ int nvb_kube_add_dns(struct nvb_kube *k, const struct nvb_plan_option *option, c
         return nvb_kube_refuse(k, option, "a pod's name server is an address", "--dns 10.0.0.53",
                                err);
     /* As with an engine: these, and not the cluster's. */
-    nvb_doc_set_text(nvb_kube_at(k, "pod.dnsPolicy"), "None");
-    nvb_doc_set_text(nvb_doc_push(nvb_kube_at(k, "pod.dnsConfig.nameservers")), value);
+    nvb_doc_set_text(nvb_kube_place_at(k, "pod.dnsPolicy"), "None");
+    nvb_doc_set_text(nvb_doc_push(nvb_kube_place_at(k, "pod.dnsConfig.nameservers")), value);
     return 0;
 }
 
@@ -65,7 +65,8 @@ int nvb_kube_add_dns_option(struct nvb_kube *k, const struct nvb_plan_option *op
     _cleanup_free_ char *name = nvb_strndup(value, len);
     if (len == 0)
         return nvb_kube_refuse(k, option, "it is empty", "--dns-option ndots:2", err);
-    struct nvb_doc *item = nvb_kube_named(nvb_kube_at(k, "pod.dnsConfig.options"), name);
+    struct nvb_doc *item =
+        nvb_kube_place_named(nvb_kube_place_at(k, "pod.dnsConfig.options"), name);
     if (value[len])
         nvb_doc_set_text(nvb_doc_at(item, "value"), value + len + 1);
     return 0;
@@ -78,7 +79,8 @@ int nvb_kube_add_sysctl(struct nvb_kube *k, const struct nvb_plan_option *option
     _cleanup_free_ char *name = nvb_strndup(value, len);
     if (len == 0 || !value[len])
         return nvb_kube_refuse(k, option, "it is not NAME=VALUE", NULL, err);
-    struct nvb_doc *item = nvb_kube_named(nvb_kube_at(k, "pod.securityContext.sysctls"), name);
+    struct nvb_doc *item =
+        nvb_kube_place_named(nvb_kube_place_at(k, "pod.securityContext.sysctls"), name);
     nvb_doc_set_text(nvb_doc_at(item, "value"), value + len + 1);
     return 0;
 }
@@ -124,7 +126,7 @@ static const char *protocol_of(const char *value, size_t *ret_len)
 static void put_ports(struct nvb_kube *k, const struct range *host, const struct range *inside,
                       const char *protocol, const char *address)
 {
-    struct nvb_doc *ports = nvb_kube_at(k, "container.ports");
+    struct nvb_doc *ports = nvb_kube_place_at(k, "container.ports");
     for (unsigned i = 0; i <= inside->last - inside->first; i++) {
         struct nvb_doc *item = nvb_doc_push(ports);
         nvb_doc_put_int(item, "containerPort", inside->first + i);
@@ -191,7 +193,7 @@ int nvb_kube_add_network(struct nvb_kube *k, const struct nvb_plan_option *optio
                          const char *value, struct nvb_error **err)
 {
     if (strcmp(value, "host") == 0) {
-        nvb_doc_set_bool(nvb_kube_at(k, "pod.hostNetwork"), true);
+        nvb_doc_set_bool(nvb_kube_place_at(k, "pod.hostNetwork"), true);
         return 0;
     }
     if (strcmp(value, "bridge") == 0 || strcmp(value, "default") == 0 ||
@@ -206,9 +208,9 @@ int nvb_kube_add_network(struct nvb_kube *k, const struct nvb_plan_option *optio
 int nvb_kube_add_namespace(struct nvb_kube *k, const struct nvb_plan_option *option,
                            const char *value, struct nvb_error **err)
 {
-    const struct nvb_kube_key *key = nvb_kube_find(nvb_plan_option_name(option));
+    const struct nvb_kube_key *key = nvb_kube_find_key(nvb_plan_option_name(option));
     if (strcmp(value, "host") == 0 && key->path) {
-        nvb_doc_set_bool(nvb_kube_at(k, key->path), true);
+        nvb_doc_set_bool(nvb_kube_place_at(k, key->path), true);
         return 0;
     }
     if (strcmp(value, "private") == 0 || strcmp(value, "shareable") == 0 || !*value)

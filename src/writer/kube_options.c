@@ -21,7 +21,7 @@ bool nvb_kube_is_cluster(const struct nvb_kube *k)
     return k->options->target == NVB_KUBE_CLUSTER;
 }
 
-struct nvb_doc *nvb_kube_at(struct nvb_kube *k, const char *path)
+struct nvb_doc *nvb_kube_place_at(struct nvb_kube *k, const char *path)
 {
     _cleanup_strv_ struct nvb_strv parts = {0};
     nvb_strv_split(&parts, path, '.');
@@ -33,7 +33,7 @@ struct nvb_doc *nvb_kube_at(struct nvb_kube *k, const char *path)
     return doc;
 }
 
-struct nvb_doc *nvb_kube_named(struct nvb_doc *list, const char *name)
+struct nvb_doc *nvb_kube_place_named(struct nvb_doc *list, const char *name)
 {
     if (list->type == NVB_DOC_LIST)
         nvb_vec_foreach (item, &list->list) {
@@ -49,7 +49,7 @@ struct nvb_doc *nvb_kube_named(struct nvb_doc *list, const char *name)
 void nvb_kube_annotate(struct nvb_kube *k, const char *key, bool own, const char *value)
 {
     _cleanup_free_ char *full = own ? nvb_strdupf("%s/%s", key, k->options->container) : NULL;
-    struct nvb_doc *annotations = nvb_kube_at(k, "meta.annotations");
+    struct nvb_doc *annotations = nvb_kube_place_at(k, "meta.annotations");
     nvb_doc_set_text(nvb_doc_at(annotations, full ? full : key), value);
 }
 
@@ -74,7 +74,8 @@ static void put_pair(struct nvb_kube *k, const char *path, const char *pair, boo
     const size_t len = strcspn(pair, "=");
     _cleanup_free_ char *key = nvb_strndup(pair, len);
     if (pair[len] || empty)
-        nvb_doc_set_text(nvb_doc_at(nvb_kube_at(k, path), key), pair[len] ? pair + len + 1 : "");
+        nvb_doc_set_text(nvb_doc_at(nvb_kube_place_at(k, path), key),
+                         pair[len] ? pair + len + 1 : "");
 }
 
 static int check_key(const struct nvb_kube *k, const struct nvb_plan_option *option,
@@ -117,7 +118,8 @@ int nvb_kube_add_arch(struct nvb_kube *k, const struct nvb_plan_option *option, 
 {
     if (!*value || !nvb_kube_is_label_value(value))
         return nvb_kube_refuse(k, option, "that is no architecture", "--arch arm64", err);
-    nvb_doc_set_text(nvb_doc_at(nvb_kube_at(k, "pod.nodeSelector"), "kubernetes.io/arch"), value);
+    nvb_doc_set_text(nvb_doc_at(nvb_kube_place_at(k, "pod.nodeSelector"), "kubernetes.io/arch"),
+                     value);
     return 0;
 }
 
@@ -144,7 +146,7 @@ static int put_variable(struct nvb_kube *k, const struct nvb_plan_option *option
         nvb_kube_add_escaped(&value, pair + len + 1);
     else
         nvb_str_add(&value, pair + len + 1);
-    struct nvb_doc *item = nvb_kube_named(nvb_kube_at(k, "container.env"), name);
+    struct nvb_doc *item = nvb_kube_place_named(nvb_kube_place_at(k, "container.env"), name);
     nvb_doc_set_text(nvb_doc_at(item, "value"), value.data);
     return 0;
 }
@@ -203,7 +205,8 @@ int nvb_kube_add_size_limit(struct nvb_kube *k, const struct nvb_plan_option *op
     if (nvb_kube_parse_size(value, &bytes) < 0)
         return nvb_kube_refuse(k, option, "that is no size", "512m, 1.5g", err);
     nvb_kube_add_size(&text, bytes);
-    nvb_doc_set_text(nvb_kube_at(k, nvb_kube_find(nvb_plan_option_name(option))->path), text.data);
+    nvb_doc_set_text(nvb_kube_place_at(k, nvb_kube_find_key(nvb_plan_option_name(option))->path),
+                     text.data);
     return 0;
 }
 
@@ -216,7 +219,7 @@ int nvb_kube_add_cpus(struct nvb_kube *k, const struct nvb_plan_option *option, 
     const size_t len = whole + (value[whole] == '.' ? 1 + places : 0);
     if (whole == 0 || value[len] || places > 3 || value[len - 1] == '.')
         return nvb_kube_refuse(k, option, "that is no number of CPUs", "2, 0.5, three places", err);
-    nvb_doc_set_text(nvb_kube_at(k, "container.resources.limits.cpu"), value);
+    nvb_doc_set_text(nvb_kube_place_at(k, "container.resources.limits.cpu"), value);
     return 0;
 }
 
@@ -231,7 +234,7 @@ int nvb_kube_add_pull(struct nvb_kube *k, const struct nvb_plan_option *option, 
     };
     for (size_t i = 0; i < NVB_COUNT(policies); i++)
         if (strcmp(value, policies[i].word) == 0) {
-            nvb_doc_set_text(nvb_kube_at(k, "container.imagePullPolicy"), policies[i].policy);
+            nvb_doc_set_text(nvb_kube_place_at(k, "container.imagePullPolicy"), policies[i].policy);
             return 0;
         }
     return nvb_kube_refuse(k, option, "Kubernetes knows always, missing and never", "--pull always",
@@ -242,7 +245,7 @@ int nvb_kube_add_ulimit(struct nvb_kube *k, const struct nvb_plan_option *option
                         struct nvb_error **err)
 {
     static const char key[] = "io.podman.annotations.ulimit";
-    const char *have = nvb_doc_find_text(nvb_kube_at(k, "meta.annotations"), key);
+    const char *have = nvb_doc_find_text(nvb_kube_place_at(k, "meta.annotations"), key);
     if (!strchr(value, '=') || strchr(value, ','))
         return nvb_kube_refuse(k, option, NULL, "--ulimit NAME=SOFT[:HARD]", err);
     _cleanup_free_ char *all = nvb_strdupf("%s%s%s", have ? have : "", have ? "," : "", value);
@@ -277,18 +280,18 @@ static int add_item(struct nvb_kube *k, const struct nvb_kube_key *key,
     uint64_t number;
     switch (key->form) {
     case NVB_KUBE_TEXT:
-        nvb_doc_set_text(nvb_kube_at(k, key->path), value);
+        nvb_doc_set_text(nvb_kube_place_at(k, key->path), value);
         return 0;
     case NVB_KUBE_NUMBER:
         if (nvb_parse_u64(value, strlen(value), 10, &number) < 0 || number > INT32_MAX)
             return nvb_kube_refuse(k, option, "that is no number of seconds", "10", err);
-        nvb_doc_set_uint(nvb_kube_at(k, key->path), number);
+        nvb_doc_set_uint(nvb_kube_place_at(k, key->path), number);
         return 0;
     case NVB_KUBE_FLAG:
-        nvb_doc_set_bool(nvb_kube_at(k, key->path), !is_false(value));
+        nvb_doc_set_bool(nvb_kube_place_at(k, key->path), !is_false(value));
         return 0;
     case NVB_KUBE_NAMES:
-        nvb_doc_set_text(nvb_doc_push(nvb_kube_at(k, key->path)), value);
+        nvb_doc_set_text(nvb_doc_push(nvb_kube_place_at(k, key->path)), value);
         return 0;
     case NVB_KUBE_CALL:
         return key->add(k, option, value, err);
@@ -317,7 +320,7 @@ static void split_items(const struct nvb_kube *k, const struct nvb_plan_option *
 static int add_option(struct nvb_kube *k, const struct nvb_plan_option *option,
                       struct nvb_error **err)
 {
-    const struct nvb_kube_key *key = nvb_kube_find(nvb_plan_option_name(option));
+    const struct nvb_kube_key *key = nvb_kube_find_key(nvb_plan_option_name(option));
     _cleanup_strv_ struct nvb_strv items = {0};
     if (option->row && (option->row->scope & NVB_OPTION_GLOBAL) &&
         !(option->row->scope & (NVB_OPTION_RUN | NVB_OPTION_CREATE)))

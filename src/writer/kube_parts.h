@@ -35,13 +35,13 @@ struct nvb_kube_key {
 };
 
 /* The row of an option, or NULL: no object has a place for it. */
-const struct nvb_kube_key *nvb_kube_find(const char *option);
+const struct nvb_kube_key *nvb_kube_find_key(const char *option);
 
 /* What stands at PATH, made where it is not there. */
-struct nvb_doc *nvb_kube_at(struct nvb_kube *k, const char *path);
+struct nvb_doc *nvb_kube_place_at(struct nvb_kube *k, const char *path);
 
 /* The item of the list PATH whose "name" is NAME, made where it is not there. */
-struct nvb_doc *nvb_kube_named(struct nvb_doc *list, const char *name);
+struct nvb_doc *nvb_kube_place_named(struct nvb_doc *list, const char *name);
 
 /* Refuses OPTION; WHY may be NULL. Returns -1. */
 int nvb_kube_refuse(const struct nvb_kube *k, const struct nvb_plan_option *option, const char *why,

@@ -17,7 +17,8 @@ int nvb_kube_add_capability(struct nvb_kube *k, const struct nvb_plan_option *op
     const char *word = nvb_has_prefix(name, "CAP_") ? name + 4 : name;
     if (!*word || strspn(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789") != strlen(word))
         return nvb_kube_refuse(k, option, "that is no capability", "NET_ADMIN, ALL", err);
-    struct nvb_doc *list = nvb_kube_at(k, nvb_kube_find(nvb_plan_option_name(option))->path);
+    struct nvb_doc *list =
+        nvb_kube_place_at(k, nvb_kube_find_key(nvb_plan_option_name(option))->path);
     nvb_doc_set_text(nvb_doc_push(list), word);
     return 0;
 }
@@ -36,9 +37,9 @@ int nvb_kube_add_user(struct nvb_kube *k, const struct nvb_plan_option *option, 
         (value[len] && read_id(value + len + 1, strlen(value + len + 1), &group) < 0))
         return nvb_kube_refuse(k, option, "a pod's users are numbers",
                                "--user UID[:GID], numbers of the image's /etc/passwd", err);
-    nvb_doc_set_uint(nvb_kube_at(k, "container.securityContext.runAsUser"), user);
+    nvb_doc_set_uint(nvb_kube_place_at(k, "container.securityContext.runAsUser"), user);
     if (value[len])
-        nvb_doc_set_uint(nvb_kube_at(k, "container.securityContext.runAsGroup"), group);
+        nvb_doc_set_uint(nvb_kube_place_at(k, "container.securityContext.runAsGroup"), group);
     return 0;
 }
 
@@ -53,7 +54,8 @@ int nvb_kube_add_group(struct nvb_kube *k, const struct nvb_plan_option *option,
     }
     if (read_id(value, strlen(value), &group) < 0)
         return nvb_kube_refuse(k, option, "a pod's groups are numbers", "--group-add GID", err);
-    nvb_doc_set_uint(nvb_doc_push(nvb_kube_at(k, "pod.securityContext.supplementalGroups")), group);
+    nvb_doc_set_uint(nvb_doc_push(nvb_kube_place_at(k, "pod.securityContext.supplementalGroups")),
+                     group);
     return 0;
 }
 
@@ -65,7 +67,7 @@ int nvb_kube_add_userns(struct nvb_kube *k, const struct nvb_plan_option *option
         return 0;
     }
     if (strcmp(value, "auto") == 0)
-        nvb_doc_set_bool(nvb_kube_at(k, "pod.hostUsers"), false);
+        nvb_doc_set_bool(nvb_kube_place_at(k, "pod.hostUsers"), false);
     else if (strcmp(value, "host") != 0 && *value)
         return nvb_kube_refuse(k, option, "the kubelet maps users", "--userns auto", err);
     return 0;
@@ -75,7 +77,7 @@ int nvb_kube_add_userns(struct nvb_kube *k, const struct nvb_plan_option *option
 
 static void put_selinux(struct nvb_kube *k, const char *key, const char *value)
 {
-    struct nvb_doc *options = nvb_kube_at(k, "container.securityContext.seLinuxOptions");
+    struct nvb_doc *options = nvb_kube_place_at(k, "container.securityContext.seLinuxOptions");
     nvb_doc_set_text(nvb_doc_at(options, key), value);
 }
 
@@ -113,7 +115,7 @@ static int add_seccomp(struct nvb_kube *k, const struct nvb_plan_option *option,
         nvb_kube_annotate(k, "container.seccomp.security.alpha.kubernetes.io", true, value);
         return 0;
     }
-    profile = nvb_kube_at(k, "container.securityContext.seccompProfile");
+    profile = nvb_kube_place_at(k, "container.securityContext.seccompProfile");
     nvb_doc_set_text(nvb_doc_at(profile, "type"), "Unconfined");
     return 0;
 }
@@ -123,7 +125,7 @@ static int add_apparmor(struct nvb_kube *k, const struct nvb_plan_option *option
 {
     if (!nvb_kube_is_cluster(k) || !*value)
         return nvb_kube_refuse(k, option, NULL, NULL, err);
-    struct nvb_doc *profile = nvb_kube_at(k, "container.securityContext.appArmorProfile");
+    struct nvb_doc *profile = nvb_kube_place_at(k, "container.securityContext.appArmorProfile");
     const bool free = strcmp(value, "unconfined") == 0;
     nvb_doc_set_text(nvb_doc_at(profile, "type"), free ? "Unconfined" : "Localhost");
     if (!free)
@@ -137,7 +139,7 @@ int nvb_kube_add_security(struct nvb_kube *k, const struct nvb_plan_option *opti
     const size_t len = strcspn(value, "=:");
     const char *rest = value + len + (value[len] != '\0');
     if (strncmp(value, "no-new-privileges", len) == 0 && len == strlen("no-new-privileges")) {
-        nvb_doc_set_bool(nvb_kube_at(k, "container.securityContext.allowPrivilegeEscalation"),
+        nvb_doc_set_bool(nvb_kube_place_at(k, "container.securityContext.allowPrivilegeEscalation"),
                          strcmp(rest, "false") == 0);
         return 0;
     }
@@ -148,7 +150,7 @@ int nvb_kube_add_security(struct nvb_kube *k, const struct nvb_plan_option *opti
     if (nvb_has_prefix(value, "apparmor"))
         return add_apparmor(k, option, rest, err);
     if (strcmp(value, "unmask=ALL") == 0 && !nvb_kube_is_cluster(k)) {
-        nvb_doc_set_text(nvb_kube_at(k, "container.securityContext.procMount"), "Unmasked");
+        nvb_doc_set_text(nvb_kube_place_at(k, "container.securityContext.procMount"), "Unmasked");
         return 0;
     }
     return nvb_kube_refuse(k, option, NULL, NULL, err);

@@ -92,7 +92,7 @@ static int add_words(struct nvb_kube *k, const struct nvb_plan_option *option,
 
 static struct nvb_doc *add_volume(struct nvb_kube *k, const char *wanted, char **ret_name)
 {
-    struct nvb_doc *volumes = nvb_kube_at(k, "pod.volumes");
+    struct nvb_doc *volumes = nvb_kube_place_at(k, "pod.volumes");
     _cleanup_free_ char *name = nvb_strdup(wanted);
     bool taken = true;
     for (unsigned i = 1; taken; i++) {
@@ -162,7 +162,7 @@ static int add_mount(struct nvb_kube *k, const struct nvb_plan_option *option,
     nvb_doc_set_text(nvb_doc_at(&item, "mountPath"), path.data);
     if (m->subpath)
         nvb_doc_put_text(&item, "subPath", m->subpath);
-    *nvb_doc_push(nvb_kube_at(k, "container.volumeMounts")) = TAKE_STRUCT(item);
+    *nvb_doc_push(nvb_kube_place_at(k, "container.volumeMounts")) = TAKE_STRUCT(item);
     return 0;
 }
 
@@ -240,7 +240,7 @@ int nvb_kube_add_shm(struct nvb_kube *k, const struct nvb_plan_option *option, c
     struct mount m = {.kind = MEMORY, .target = "/dev/shm"};
     if (nvb_kube_parse_size(value, &m.size) < 0 || m.size == 0)
         return nvb_kube_refuse(k, option, "that is no size", "--shm-size 1g", err);
-    struct nvb_doc *volumes = nvb_kube_at(k, "pod.volumes");
+    struct nvb_doc *volumes = nvb_kube_place_at(k, "pod.volumes");
     /* The user's word goes over the configuration's. */
     if (volumes->type == NVB_DOC_LIST)
         nvb_vec_foreach (item, &volumes->list) {
@@ -353,7 +353,7 @@ static int add_cdi_device(struct nvb_kube *k, const struct nvb_plan_option *opti
         return nvb_kube_refuse(k, option, "a cluster gives a number of devices",
                                "nvbind generate kube --resource NAME=N …", err);
     struct nvb_doc *limit =
-        nvb_doc_at(nvb_kube_at(k, "container.resources.limits"), cluster ? kind : value);
+        nvb_doc_at(nvb_kube_place_at(k, "container.resources.limits"), cluster ? kind : value);
     nvb_doc_set_int(limit, limit->type == NVB_DOC_INT && cluster ? limit->integer + 1 : 1);
     return 0;
 }
@@ -396,7 +396,7 @@ int nvb_kube_add_scratch(struct nvb_kube *k, struct nvb_error **err)
         return 0;
     for (size_t i = 0; i < NVB_COUNT(places); i++) {
         const struct mount m = {.kind = MEMORY, .target = places[i]};
-        const struct nvb_doc *mounts = nvb_kube_at(k, "container.volumeMounts");
+        const struct nvb_doc *mounts = nvb_kube_place_at(k, "container.volumeMounts");
         bool taken = false;
         if (mounts->type == NVB_DOC_LIST)
             nvb_vec_foreach (item, &mounts->list) {
