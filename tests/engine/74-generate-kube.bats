@@ -79,12 +79,12 @@ env | grep -E "^(NVIDIA|CUDA|TEST)_" | sort
     uuid=$(nvbind info --json | jq -r '.gpus[1].uuid')
     grep -qxF "          nvidia.com/gpu=$uuid: 1" both.yaml
     grep -q '^node /dev/nvidia1$' by-pod
-    ! grep -q '^node /dev/nvidia0$' by-pod
+    run ! grep -q '^node /dev/nvidia0$' by-pod
     grep -q '^library libcuda.so.1$' by-pod
     both --gpu all -v "$HOOK_TOOLS/dlopen_all:/dlopen_all:ro"
     grep -q '^node /dev/nvidia0$' by-pod
     both --gpu none
-    ! grep -q nvidia.com both.yaml
+    run ! grep -q nvidia.com both.yaml
 }
 
 @test "options: what a program notices of them is the same" {
