@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "cli/full_image.h"
 #include "cli/generate.h"
 #include "cli/help.h"
 #include "writer/systemd.h"
@@ -32,7 +33,12 @@ const struct nvb_cli_option nvb_generate_quadlet_options[] = {
     {0},
 };
 
-const struct nvb_cli_option nvb_generate_systemd_options[] = {COMMON_OPTIONS, {0}};
+const struct nvb_cli_option nvb_generate_systemd_options[] = {
+    COMMON_OPTIONS,
+    [NVB_GENERATE_SERVICE_USER] = {"service-user", 0, "USER",
+                                   "of the system's: whose container it is (default: root's)"},
+    {0},
+};
 
 const struct nvb_cli_option nvb_generate_plain_options[] = {
     [NVB_GENERATE_OUTPUT] = {"output", 'o', "FILE", "write to FILE (default: standard output)"},
@@ -189,6 +195,8 @@ int nvb_generate_plan(struct nvb_generate *g, bool kept, struct nvb_error **err)
     if (nvb_generate_read(g, err) < 0)
         return -1;
     int r = nvb_generate_resolve(g, kept, err);
+    if (r == 0 && kept)
+        r = nvb_cli_name_image(&g->planning, &g->plan, &g->exec, err);
     nvb_cli_print_notes(g->cli, &g->planning.notes);
     return r;
 }

@@ -5,6 +5,9 @@
 #include "base/file.h"
 #include "cli/doctor.h"
 #include "doctor/unit.h"
+#include "host/user.h"
+
+extern char **environ;
 
 #define UNIT_MAX ((size_t)1 << 20)
 
@@ -28,7 +31,9 @@ int nvb_doctor_unit(const struct nvb_cli *cli, const char *file)
         (void)nvb_error_make(&err, NVB_ERROR_USAGE, 0, "there is no file '%s'", file);
     if (r != 0)
         return nvb_cli_fail(cli, err, NVB_EXIT_USAGE);
-    r = nvb_unit_correct(text.data, file, &corrected, &remarks, &err);
+    _cleanup_user_ struct nvb_user user = {0};
+    nvb_user_read(environ, &user);
+    r = nvb_unit_correct(text.data, file, user.home ? user.home : "", &corrected, &remarks, &err);
     if (r < 0)
         return nvb_cli_fail(cli, err, NVB_EXIT_USAGE);
     print_remarks(cli, file, &remarks);

@@ -13,7 +13,8 @@ enum {
     NVB_GENERATE_UNIT,
     NVB_GENERATE_SCOPE,
     NVB_GENERATE_HELP,
-    NVB_GENERATE_PODMAN_VERSION,   /* Quadlet's alone */
+    NVB_GENERATE_PODMAN_VERSION,                             /* Quadlet's alone */
+    NVB_GENERATE_SERVICE_USER = NVB_GENERATE_PODMAN_VERSION, /* systemd's alone */
     NVB_GENERATE_COMPOSE_HELP = 4, /* Compose has options of its own behind the first */
 };
 
@@ -63,10 +64,11 @@ int nvb_generate_put(const struct nvb_generate *g, mode_t mode, struct nvb_error
 
 /*
  * CDI's names for the plan's GPUs, by UUID where a name by UUID is there: out of the files that the
- * engine reads without nvbind, however the plan would bring them here and now. Returns 0, or 1
- * where there are none for all of them.
+ * engine reads without nvbind, however the plan would bring them here and now. *RET_FILE, where it
+ * is not NULL, is the file that has the last of them; owned, left alone where no file was asked.
+ * Returns 0, or 1 where there are none for all of them.
  */
-int nvb_generate_name_devices(const struct nvb_generate *g, struct nvb_strv *ret);
+int nvb_generate_name_devices(const struct nvb_generate *g, struct nvb_strv *ret, char **ret_file);
 
 /* The last part of the image's name: "ollama/ollama:latest" is "ollama". Owned by the caller. */
 char *nvb_generate_name_of_image(const char *image);

@@ -175,7 +175,7 @@ int nvb_generate_compose(struct nvb_generate *g, struct nvb_error **err)
     if (read_for(g, &wanted, err) < 0 || nvb_generate_plan(g, true, err) < 0 ||
         choose_tool(g, wanted, &options.tool, err) < 0 || choose_service(g, err) < 0)
         return -1;
-    if (g->plan.mode == NVB_PLAN_CDI && nvb_generate_name_devices(g, &devices) > 0) {
+    if (g->plan.mode == NVB_PLAN_CDI && nvb_generate_name_devices(g, &devices, NULL) > 0) {
         (void)nvb_error_make(err, NVB_ERROR_NOT_FOUND, 0,
                              "no CDI specification that %s reads has these GPUs",
                              nvb_engine_name(g->plan.engine->kind));

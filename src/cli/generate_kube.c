@@ -353,7 +353,7 @@ static int fill_podman(struct kube *k, struct nvb_error **err)
         (void)nvb_error_make(err, NVB_ERROR_USAGE, 0, "Docker plays no pods");
         return nvb_error_hint(err, "--target cluster, or --runtime podman");
     }
-    if (nvb_generate_name_devices(g, &devices) > 0)
+    if (nvb_generate_name_devices(g, &devices, NULL) > 0)
         return no_way(k,
                       "no CDI specification that Podman reads by itself has these GPUs, so that "
                       "'podman kube play' would find none ('sudo nvbind cdi refresh' writes one)",

@@ -1,5 +1,6 @@
 /* nvbind generate quadlet and systemd: units, their names, and putting them where systemd looks. */
 #include <errno.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -161,7 +162,19 @@ static char *find_device(const struct nvb_cdi_registry *registry, const struct n
     return nvb_cdi_registry_has(registry, by_index) ? TAKE_PTR(by_index) : NULL;
 }
 
-int nvb_generate_name_devices(const struct nvb_generate *g, struct nvb_strv *ret)
+/*
+ * What keeps the specification PATH: the caller's own nvbind-cdi-refresh.service, or root's, whose
+ * file in /run is not there yet when a user's systemd starts at boot.
+ */
+static void name_keeper(const struct nvb_generate *g, const char *path,
+                        struct nvb_quadlet_options *ret)
+{
+    const bool lost = nvb_has_prefix(path, "/run/cdi/") || nvb_has_prefix(path, "/var/run/cdi/");
+    ret->refreshed = !g->is_user || (!lost && !nvb_has_prefix(path, "/etc/cdi/"));
+    ret->awaited = g->is_user && lost ? path : NULL;
+}
+
+int nvb_generate_name_devices(const struct nvb_generate *g, struct nvb_strv *ret, char **ret_file)
 {
     _cleanup_cdi_registry_ struct nvb_cdi_registry registry = {0};
     _cleanup_root_ struct nvb_root root = NVB_ROOT_INIT;
@@ -186,6 +199,11 @@ int nvb_generate_name_devices(const struct nvb_generate *g, struct nvb_strv *ret
         _cleanup_free_ char *name = find_device(&registry, gpu);
         if (!name)
             return 1;
+        const size_t file = nvb_cdi_registry_find(&registry, name)->file;
+        if (ret_file) {
+            free(*ret_file);
+            *ret_file = nvb_strdup(registry.files.items[file].path);
+        }
         nvb_strv_add(ret, name);
     }
     return 0;
@@ -210,12 +228,15 @@ static int no_specification(struct nvb_generate *g, struct nvb_error **err)
 int nvb_generate_quadlet(struct nvb_generate *g, struct nvb_error **err)
 {
     _cleanup_strv_ struct nvb_strv devices = {0};
+    _cleanup_free_ char *file = NULL;
     struct nvb_quadlet_options options = {.devices = &devices};
     if (read_scope(g, err) < 0 || nvb_generate_plan(g, true, err) < 0 || choose_name(g, err) < 0 ||
         read_version(g, &options.version, err) < 0)
         return -1;
-    if (nvb_generate_name_devices(g, &devices) > 0)
+    if (nvb_generate_name_devices(g, &devices, &file) > 0)
         return no_specification(g, err);
+    if (file)
+        name_keeper(g, file, &options);
     options.is_user = g->is_user;
     options.description = g->description;
     if (nvb_writer_quadlet(&g->plan, &options, &g->text, err) < 0)
@@ -230,6 +251,29 @@ static int absolute(const char *path, char **ret, struct nvb_error **err)
         return 0;
     *ret = realpath(path, NULL);
     return *ret ? 0 : nvb_error_make(err, NVB_ERROR_NOT_FOUND, errno, "cannot look at '%s'", path);
+}
+
+/* Whose container a service of the system's is. Returns 0 or -1. */
+static int read_service_user(const struct nvb_generate *g, struct nvb_systemd_options *ret,
+                             struct nvb_error **err)
+{
+    const char *name = nvb_cli_value(&g->values, NVB_GENERATE_SERVICE_USER);
+    const struct passwd *entry = name ? getpwnam(name) : NULL;
+    if (!name || (entry && entry->pw_uid == 0))
+        return 0;
+    if (!entry || !nvb_unit_is_name(name))
+        return nvb_error_make(err, NVB_ERROR_USAGE, 0, "--service-user: there is no user '%s'",
+                              name);
+    if (g->is_user || g->planning.engine.kind != NVB_ENGINE_PODMAN) {
+        (void)nvb_error_make(err, NVB_ERROR_USAGE, 0,
+                             g->is_user ? "--service-user is for the system's systemd"
+                                        : "--service-user is for Podman: Docker's containers are "
+                                          "its daemon's");
+        return nvb_error_hint(err, g->is_user ? "--scope system" : "leave it out");
+    }
+    ret->user = name;
+    ret->uid = entry->pw_uid;
+    return 0;
 }
 
 void nvb_generate_put_first(struct nvb_strv *words, const char *word)
@@ -252,7 +296,7 @@ int nvb_generate_systemd(struct nvb_generate *g, struct nvb_error **err)
         absolute("/proc/self/exe", &self, err) < 0)
         return -1;
     const char *name = nvb_plan_value(&g->plan, "name");
-    const struct nvb_systemd_options options = {
+    struct nvb_systemd_options options = {
         .nvbind = self,
         .config = config,
         .host_root = root,
@@ -260,7 +304,8 @@ int nvb_generate_systemd(struct nvb_generate *g, struct nvb_error **err)
         .description = g->description,
         .is_user = g->is_user,
     };
-    if (nvb_writer_systemd(&g->request, &g->plan, &options, &g->text, err) < 0)
+    if (read_service_user(g, &options, err) < 0 ||
+        nvb_writer_systemd(&g->request, &g->plan, &options, &g->text, err) < 0)
         return -1;
     return g->values.values[NVB_GENERATE_INSTALL].count ? install(g, false, err)
                                                         : nvb_generate_put(g, 0644, err);

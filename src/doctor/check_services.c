@@ -83,7 +83,7 @@ static void check_units(struct nvb_doctor *d, struct nvb_finding *f)
     nvb_vec_foreach (file, &files) {
         _cleanup_(nvb_unit_remarks_done) struct nvb_unit_remarks remarks = {0};
         _cleanup_str_ struct nvb_str corrected = NVB_STR_INIT;
-        if (nvb_unit_correct(file->text, file->path, &corrected, &remarks, NULL) != 1)
+        if (nvb_unit_correct(file->text, file->path, NULL, &corrected, &remarks, NULL) != 1)
             continue;
         nvb_finding_fail(f, "%s:%u: %s", file->path, remarks.items[0].line, remarks.items[0].text);
         (void)nvb_fix_user(f, "nvbind", "doctor", "--unit", file->path, NULL);

@@ -10,9 +10,12 @@
  */
 #include "doctor/unit.h"
 
+#include <pwd.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "doctor/unit_file.h"
+#include "plan/short_name.h"
 
 static bool is_users(struct nvb_unit_file *file)
 {
@@ -122,6 +125,16 @@ static void correct_kill(struct nvb_unit_file *file)
                     "systemd would end the container and its engine at once: KillMode=mixed added");
 }
 
+/* Whether the unit is ordered after UNIT. */
+static bool names_unit(const struct nvb_unit_file *file, const char *unit)
+{
+    nvb_vec_foreach (entry, &file->entries)
+        if (entry->raw && entry->key && strcmp(entry->key, "After") == 0 &&
+            strstr(entry->value, unit))
+            return true;
+    return false;
+}
+
 static void correct_user(struct nvb_unit_file *file)
 {
     struct nvb_unit_entry *user = nvb_unit_find(file, "Service", "User");
@@ -133,9 +146,20 @@ static void correct_user(struct nvb_unit_file *file)
                         "a rootless container makes cgroups below the service's: Delegate=yes "
                         "added");
     }
-    nvb_unit_remark(file, false, user->line,
-                    "%s needs a runtime folder at boot: sudo loginctl enable-linger %s",
-                    user->value, user->value);
+    const struct passwd *entry = getpwnam(user->value);
+    struct nvb_unit_entry *last = nvb_unit_last(file, "Unit");
+    _cleanup_free_ char *manager =
+        entry ? nvb_strdupf("user@%u.service", (unsigned)entry->pw_uid) : NULL;
+    if (!manager || !last) {
+        nvb_unit_remark(file, false, user->line,
+                        "%s needs a runtime folder at boot: sudo loginctl enable-linger %s",
+                        user->value, user->value);
+    } else if (!names_unit(file, manager)) {
+        nvb_str_addf(&last->after, "Requires=%s\nAfter=%s\n", manager, manager);
+        nvb_unit_remark(file, true, last->line,
+                        "%s has no runtime folder where it is not logged in: %s makes it, added",
+                        user->value, manager);
+    }
 }
 
 static void correct_targets(struct nvb_unit_file *file)
@@ -284,9 +308,10 @@ static void unwrap(struct quadlet *q)
     nvb_unit_remark(q->file, true, q->exec->line,
                     "Exec= is the command inside the container, where there is no nvbind: GPUs are "
                     "AddDevice=, the options are keys");
-    nvb_unit_remark(q->file, false, q->exec->line,
-                    "AddDevice= needs a specification where Podman looks: sudo nvbind cdi generate "
-                    "--output /etc/cdi/nvidia.yaml");
+    nvb_unit_remark(
+        q->file, false, q->exec->line,
+        "AddDevice= needs a specification where Podman looks: sudo systemctl enable --now "
+        "nvbind-cdi-refresh.path nvbind-cdi-refresh.service");
     settle_image(q);
     add_gpus(q);
     add_options(q);
@@ -297,15 +322,76 @@ static void unwrap(struct quadlet *q)
         nvb_unit_drop(q->exec);
 }
 
-static void correct_quadlet(struct nvb_unit_file *file)
+/* What keeps the service from coming up, or from coming up again. */
+static void correct_limits(struct nvb_unit_file *file)
+{
+    struct nvb_unit_entry *restart = nvb_unit_find(file, "Service", "Restart");
+    if (!restart || strcmp(restart->value, "no") == 0)
+        return;
+    if (!nvb_unit_find(file, "Service", "RestartSec")) {
+        nvb_str_add(&restart->after, "RestartSec=10\n");
+        nvb_unit_remark(file, true, restart->line,
+                        "systemd gives up after five starts in ten seconds: RestartSec=10 added");
+    }
+    if (!nvb_unit_find(file, "Service", "TimeoutStartSec")) {
+        nvb_str_add(&restart->after, "TimeoutStartSec=900\n");
+        nvb_unit_remark(file, true, restart->line,
+                        "pulling an image may take longer than systemd's 90 seconds: "
+                        "TimeoutStartSec=900 added");
+    }
+}
+
+/* Podman makes no folder of the host that is not there. */
+static void remark_volumes(struct nvb_unit_file *file, const char *home)
+{
+    nvb_vec_foreach (entry, &file->entries) {
+        if (!entry->raw || !entry->key || strcmp(entry->key, "Volume") != 0)
+            continue;
+        const bool at_home = nvb_has_prefix(entry->value, "%h/");
+        const size_t len = strcspn(entry->value, ":");
+        /* Root's home is not that of the user whose file it is. */
+        if (!entry->value[len] || (!at_home && entry->value[0] != '/') ||
+            (at_home && geteuid() == 0 && is_users(file)))
+            continue;
+        _cleanup_free_ char *path =
+            at_home ? nvb_strdupf("%s%.*s", home, (int)len - 2, entry->value + 2)
+                    : nvb_strndup(entry->value, len);
+        if (strchr(path, '%') || access(path, F_OK) == 0)
+            continue;
+        _cleanup_str_ struct nvb_str quoted = NVB_STR_INIT;
+        nvb_str_add_shell(&quoted, path);
+        nvb_unit_remark(file, false, entry->line,
+                        "there is no '%s', and Podman does not make it: mkdir -p %s", path,
+                        quoted.data);
+    }
+}
+
+static void remark_image(struct nvb_unit_file *file)
+{
+    const struct nvb_unit_entry *image = nvb_unit_find(file, "Container", "Image");
+    if (image && nvb_image_is_short(image->value) && !nvb_has_suffix(image->value, ".image") &&
+        !nvb_has_suffix(image->value, ".build"))
+        nvb_unit_remark(file, false, image->line,
+                        "'%s' names no registry: Podman takes a local image of that name; one of "
+                        "Docker's is " NVB_DOCKER_REGISTRY "/%s%s",
+                        image->value, strchr(image->value, '/') ? "" : "library/", image->value);
+}
+
+static void correct_quadlet(struct nvb_unit_file *file, const char *home)
 {
     struct quadlet q = {.file = file, .keys = NVB_STR_INIT};
     q.exec = nvb_unit_find(file, "Container", "Exec");
     if (!q.exec)
         return;
     nvb_unit_split(q.exec, &q.words);
-    if (nvb_unit_read_run(&q.words, &q.run) == 0 && q.run.is_nvbind && q.run.image < q.words.count)
+    if (nvb_unit_read_run(&q.words, &q.run) == 0 && q.run.is_nvbind &&
+        q.run.image < q.words.count) {
         unwrap(&q);
+        correct_limits(file);
+        remark_image(file);
+        if (home)
+            remark_volumes(file, home);
+    }
     nvb_unit_words_done(&q.words);
     nvb_unit_run_done(&q.run);
     nvb_str_done(&q.keys);
@@ -320,7 +406,7 @@ static int by_line(const void *left, const void *right)
     return a->line < b->line ? -1 : a->line > b->line;
 }
 
-int nvb_unit_correct(const char *text, const char *name, struct nvb_str *ret,
+int nvb_unit_correct(const char *text, const char *name, const char *home, struct nvb_str *ret,
                      struct nvb_unit_remarks *remarks, struct nvb_error **err)
 {
     _cleanup_(nvb_unit_file_done) struct nvb_unit_file file = {.name = name, .remarks = remarks};
@@ -328,7 +414,7 @@ int nvb_unit_correct(const char *text, const char *name, struct nvb_str *ret,
     if (nvb_unit_parse(text, name, &file, err) < 0)
         return -1;
     if (nvb_has_suffix(name, ".container"))
-        correct_quadlet(&file);
+        correct_quadlet(&file, home);
     else
         correct_service(&file);
     nvb_vec_foreach (entry, &file.entries) {

@@ -22,10 +22,11 @@ void nvb_unit_remarks_done(struct nvb_unit_remarks *remarks);
 /*
  * Reads TEXT, a unit (systemd.syntax(7)) called NAME: "….container" is a Quadlet file
  * (podman-systemd.unit(5)), anything else a service. Appends the corrected file to *ret, in which
- * everything that is not known stays byte for byte, and remarks in the order of lines. Returns 0
- * where nothing had to be changed, 1 where something had, or -1: a line is no unit's.
+ * everything that is not known stays byte for byte, and remarks in the order of lines. HOME is what
+ * "%h" stands for in the files of the user who asks, or NULL: folders are not looked for then.
+ * Returns 0 where nothing had to be changed, 1 where something had, or -1: a line is no unit's.
  */
-int nvb_unit_correct(const char *text, const char *name, struct nvb_str *ret,
+int nvb_unit_correct(const char *text, const char *name, const char *home, struct nvb_str *ret,
                      struct nvb_unit_remarks *remarks, struct nvb_error **err);
 
 #endif

@@ -227,13 +227,26 @@ static int fill(struct quadlet *q, struct nvb_error **err)
     return 0;
 }
 
+/* A user's unit cannot be ordered after one of the system's. */
+static void add_wait(struct nvb_str *ret, const char *path)
+{
+    _cleanup_str_ struct nvb_str script = NVB_STR_INIT;
+    nvb_str_add(&script, "i=0; until [ -e ");
+    nvb_str_add_shell(&script, path);
+    nvb_str_add(&script, " ] || [ $i -ge 60 ]; do sleep 1; i=$((i+1)); done");
+    nvb_str_add(ret,
+                "# The specification that AddDevice= needs is root's, who makes it anew at boot.\n"
+                "ExecStartPre=/bin/sh -c ");
+    nvb_unit_add_word(ret, script.data);
+    nvb_str_addc(ret, '\n');
+}
+
 static void write_file(const struct quadlet *q, struct nvb_str *ret)
 {
-    const bool gpus = q->options->devices->count > 0;
     nvb_str_add(ret, "# Made by 'nvbind generate quadlet'.\n[Unit]\nDescription=");
     nvb_unit_add_value(ret, q->options->description);
     nvb_str_addc(ret, '\n');
-    if (gpus)
+    if (q->options->refreshed)
         nvb_str_add(ret, "# The specification that AddDevice= needs is made anew at boot and when\n"
                          "# the driver changes.\n"
                          "Wants=nvbind-cdi-refresh.service\nAfter=nvbind-cdi-refresh.service\n");
@@ -242,7 +255,10 @@ static void write_file(const struct quadlet *q, struct nvb_str *ret)
     nvb_str_add(ret, "\n[Container]\n");
     nvb_str_addn(ret, q->container.data, q->container.len);
     nvb_str_addn(ret, q->arguments.data, q->arguments.len);
-    nvb_str_addf(ret, "\n[Service]\nRestart=%s\n\n[Install]\nWantedBy=%s\n",
+    nvb_str_add(ret, "\n[Service]\n");
+    if (q->options->awaited)
+        add_wait(ret, q->options->awaited);
+    nvb_str_addf(ret, "Restart=%s\n" NVB_UNIT_LIMITS "\n[Install]\nWantedBy=%s\n",
                  q->restart ? q->restart : "always",
                  q->options->is_user ? "default.target" : "multi-user.target");
 }

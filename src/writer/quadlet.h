@@ -38,6 +38,8 @@ struct nvb_quadlet_options {
     bool is_user;                   /* for a user's systemd */
     const char *description;        /* of the unit; borrowed */
     const struct nvb_strv *devices; /* CDI names that bring the GPUs; borrowed */
+    bool refreshed;      /* nvbind-cdi-refresh.service of the same systemd writes them down */
+    const char *awaited; /* or: the file in which root's writes them at boot; borrowed */
 };
 
 /*

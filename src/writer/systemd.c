@@ -113,7 +113,8 @@ static int add_start(const struct nvb_request *request, const struct nvb_plan *p
         add_option(ret, "replace", NULL);
         add_option(ret, "detach", NULL);
         add_option(ret, "sdnotify", "conmon");
-        if (!nvb_plan_line_find(&plan->user, "cgroups"))
+        /* A user's containers have control groups by the user's own systemd. */
+        if (!options->user && !nvb_plan_line_find(&plan->user, "cgroups"))
             add_option(ret, "cgroups", "split");
     }
     if (add_users_options(&plan->early, ret, err) < 0 ||
@@ -159,11 +160,18 @@ int nvb_writer_systemd(const struct nvb_request *request, const struct nvb_plan 
         nvb_str_add(&s, "Requires=docker.service\nAfter=docker.service\n");
     if (!options->is_user)
         nvb_str_add(&s, "Wants=network-online.target\nAfter=network-online.target\n");
+    if (options->user)
+        nvb_str_addf(&s,
+                     "# Makes %s's runtime folder and systemd, without a login.\n"
+                     "Requires=user@%u.service\nAfter=user@%u.service\n",
+                     options->user, (unsigned)options->uid, (unsigned)options->uid);
     nvb_str_add(&s, "\n[Service]\n");
     nvb_str_add(&s, podman ? "# conmon tells systemd when the container runs, and is the service's "
                              "main process.\nType=notify\nNotifyAccess=all\nDelegate=yes\n"
                              "KillMode=mixed\nEnvironment=PODMAN_SYSTEMD_UNIT=%n\n"
                            : "Type=simple\n");
+    if (options->user)
+        nvb_str_addf(&s, "User=%s\n", options->user);
     if (!podman)
         add_command(&s, "ExecStartPre", "-", engine, "rm --force", options->name);
     if (add_start(request, plan, options, &s, err) < 0)
@@ -174,8 +182,8 @@ int nvb_writer_systemd(const struct nvb_request *request, const struct nvb_plan 
     } else {
         add_command(&s, "ExecStop", "", engine, "stop", options->name);
     }
-    nvb_str_addf(&s, "Restart=%s\nRestartSec=10\nTimeoutStopSec=70\n\n[Install]\nWantedBy=%s\n",
-                 restart_of(plan), options->is_user ? "default.target" : "multi-user.target");
+    nvb_str_addf(&s, "Restart=%s\n" NVB_UNIT_LIMITS "\n[Install]\nWantedBy=%s\n", restart_of(plan),
+                 options->is_user ? "default.target" : "multi-user.target");
     nvb_str_addn(ret, s.data, s.len);
     return 0;
 }

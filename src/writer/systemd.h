@@ -4,6 +4,8 @@
 /* A systemd service whose main command is "nvbind run", so that GPUs and driver are looked for anew
  * at each start; and udev's rules. */
 
+#include <sys/types.h>
+
 #include "plan/parse.h"
 #include "plan/plan.h"
 
@@ -13,7 +15,9 @@ struct nvb_systemd_options {
     const char *host_root;   /* --host-root DIR, absolute, or NULL */
     const char *name;        /* the container's name */
     const char *description; /* of the unit */
-    bool is_user;            /* for a user's systemd */
+    const char *user;        /* User=, whose number is UID, or NULL: whoever runs systemd */
+    uid_t uid;
+    bool is_user; /* for a user's systemd */
 };
 
 /*

@@ -12,6 +12,14 @@
 
 #include "base/str.h"
 
+/*
+ * Of a service that is a container. Pulling its image may take long; what is not there yet at boot
+ * comes within minutes, and systemd gives up after five starts in ten seconds; and a container that
+ * is told to end by SIGTERM ends with 143, as its engine tells it.
+ */
+#define NVB_UNIT_LIMITS \
+    "RestartSec=10\nTimeoutStartSec=900\nTimeoutStopSec=70\nSuccessExitStatus=143\n"
+
 /* Whether TEXT can stand behind "Key=" as it is, all of it one value: no line break, no control
  * character, no blank at either end, no backslash at the end. */
 bool nvb_unit_is_plain(const char *text);

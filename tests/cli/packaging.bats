@@ -61,6 +61,6 @@ lay() {
     [[ $output = */lib/systemd/user/nvbind-cdi-refresh.service* ]]
     [[ $output = */lib/udev/rules.d/72-nvbind-cdi.rules* ]]
     unit=$(find to -path '*system/nvbind-cdi-refresh.service')
-    program=$(sed -n 's/^ExecStart=\([^ ]*\) .*/\1/p' "$unit")
+    program=$(sed -n 's/^ExecStart=\([^ ]*\) .*/\1/p;T;q' "$unit")
     [ -x "to$program" ]
 }

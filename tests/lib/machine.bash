@@ -81,7 +81,9 @@ machine_settle() {
         'ExecStart=mount --bind /opt/driver/proc/driver /proc/driver' \
         'ExecStart=cp -a /opt/driver/dev/. /dev/' >"$etc/systemd/system/machine-driver.service"
     ln -sf ../machine-driver.service "$etc/systemd/system/sysinit.target.wants/"
-    mkdir "$MACHINE/opt/driver"
+    # As every machine with a kernel of its own has it; a path unit watches /lib itself where not.
+    mkdir -p "$MACHINE/usr/lib/modules/$(uname -r)" "$MACHINE/opt/driver"
+    : >"$MACHINE/usr/lib/modules/$(uname -r)/modules.dep"
     cp -a "$(part_path driver-550)"/{proc,dev} "$MACHINE/opt/driver/"
 }
 
@@ -138,8 +140,9 @@ machine_boot() {
 }
 
 machine_is_up() {
-    MACHINE_LEADER=$(pgrep -P "$(cat "$NVBIND_T_DIR/machine/nspawn")" -x systemd) || return 1
-    export MACHINE_LEADER
+    # In a file: a test that reboots it is another process than the next one.
+    pgrep -P "$(cat "$NVBIND_T_DIR/machine/nspawn")" -x systemd >"$NVBIND_T_DIR/machine/leader" ||
+        return 1
     [[ $(root systemctl is-system-running 2>/dev/null) = @(running|degraded) ]]
 }
 
@@ -166,24 +169,27 @@ machine_down() {
         done' sh "$MACHINE_GROUP"
 }
 
+# machine_enter [NAME=VALUE...] COMMAND...
+machine_enter() {
+    nsenter -t "$(cat "$NVBIND_T_DIR/machine/leader")" -a -- \
+        env -i PATH="$MACHINE_PATH" LC_ALL=C.UTF-8 "$@"
+}
+
 root() {
-    nsenter -t "$MACHINE_LEADER" -a -- env -i PATH="$MACHINE_PATH" HOME=/root USER=root \
-        LC_ALL=C.UTF-8 "$@"
+    machine_enter HOME=/root USER=root "$@"
 }
 
 login() {
-    nsenter -t "$MACHINE_LEADER" -a -- env -i PATH="$MACHINE_PATH" \
-        XDG_RUNTIME_DIR="/run/user/$MACHINE_UID" \
-        setpriv --reuid "$MACHINE_UID" --regid "$MACHINE_UID" --init-groups \
+    machine_enter XDG_RUNTIME_DIR="/run/user/$MACHINE_UID" setpriv \
+        --reuid "$MACHINE_UID" --regid "$MACHINE_UID" --init-groups \
         systemd-run --user --pipe --wait --collect --quiet --working-directory="/home/$MACHINE_USER" \
         -E LC_ALL=C.UTF-8 -E PATH="$MACHINE_PATH" -- "$@"
 }
 
 # The user's systemctl. It only asks that systemd, so it need not be started by it.
 user_ctl() {
-    nsenter -t "$MACHINE_LEADER" -a -- env -i PATH="$MACHINE_PATH" LC_ALL=C.UTF-8 \
-        HOME="/home/$MACHINE_USER" XDG_RUNTIME_DIR="/run/user/$MACHINE_UID" \
-        setpriv --reuid "$MACHINE_UID" --regid "$MACHINE_UID" --init-groups systemctl --user "$@"
+    machine_enter HOME="/home/$MACHINE_USER" XDG_RUNTIME_DIR="/run/user/$MACHINE_UID" setpriv \
+        --reuid "$MACHINE_UID" --regid "$MACHINE_UID" --init-groups systemctl --user "$@"
 }
 
 # Busybox and what the real nvidia-smi needs of a C library.
