@@ -15,7 +15,7 @@
 #include "cli/kube.h"
 #include "host/modprobe.h"
 #include "host/nvml.h"
-#include "kube/kube.h"
+#include "play/play.h"
 
 extern char **environ;
 
@@ -92,21 +92,23 @@ struct play {
     struct nvb_cli_planning planning;
     struct nvb_notes notes;
     struct files NVB_VEC(struct file) files;
-    struct nvb_kube_pods pods;
+    struct nvb_play_pods pods;
     struct nvb_strv added; /* environment for Podman */
     char *kept_file;       /* the specification that pods take GPUs from, or NULL */
     bool direct;           /* pods have this driver's files themselves */
+    char *folder;          /* where relative paths begin */
     bool changed;          /* something was put into the documents */
 };
 
 static void play_done(struct play *p)
 {
-    nvb_kube_pods_done(&p->pods);
+    nvb_play_pods_done(&p->pods);
     nvb_vec_foreach (file, &p->files)
         nvb_docs_done(&file->docs);
     nvb_vec_release(&p->files);
     nvb_strv_done(&p->added);
     free(p->kept_file);
+    free(p->folder);
     nvb_notes_done(&p->notes);
     nvb_cli_planning_done(&p->planning);
     nvb_cli_values_done(&p->values);
@@ -161,14 +163,41 @@ static int read_files(struct play *p, struct nvb_error **err)
         if (read_file(p, p->values.rest[i], err) < 0)
             return -1;
     nvb_vec_foreach (file, &p->files)
-        if (nvb_kube_read(&file->docs, file->path, p->planning.engine.version, &p->pods, err) < 0)
+        if (nvb_play_read(&file->docs, file->path, p->planning.engine.version, &p->pods, err) < 0)
             return -1;
+    return 0;
+}
+
+/* ---- nvbind inside ---- */
+
+static struct nvb_play_unwrap unwrapping(struct play *p, const struct nvb_parse *parse)
+{
+    return (struct nvb_play_unwrap){
+        .parse = parse,
+        .engine = &p->planning.engine,
+        .folder = p->folder,
+        .environment = environ,
+    };
+}
+
+static int unwrap_all(struct play *p, struct nvb_error **err)
+{
+    const struct nvb_parse parse = {.ask = nvb_cli_ask_engine, .data = &p->planning};
+    const struct nvb_play_unwrap how = unwrapping(p, &parse);
+    nvb_vec_foreach (pod, &p->pods)
+        nvb_vec_foreach (container, &pod->containers) {
+            if (!nvb_play_is_wrapped(container))
+                continue;
+            p->changed = true;
+            if (nvb_play_unwrap(&how, pod, container, &p->notes, err) < 0)
+                return -1;
+        }
     return 0;
 }
 
 /* ---- choosing ---- */
 
-static bool asks_for(const struct play *p, enum nvb_kube_kind kind)
+static bool asks_for(const struct play *p, enum nvb_play_kind kind)
 {
     nvb_vec_foreach (pod, &p->pods)
         nvb_vec_foreach (container, &pod->containers)
@@ -178,7 +207,7 @@ static bool asks_for(const struct play *p, enum nvb_kube_kind kind)
     return false;
 }
 
-static int read_holders(const struct play *p, struct nvb_kube_holders *ret, struct nvb_error **err)
+static int read_holders(const struct play *p, struct nvb_play_holders *ret, struct nvb_error **err)
 {
     _cleanup_strv_ struct nvb_strv words = {0};
     _cleanup_strv_ struct nvb_strv gone = {0};
@@ -193,7 +222,7 @@ static int read_holders(const struct play *p, struct nvb_kube_holders *ret, stru
             nvb_strv_add(&gone, pod->name);
     if (nvb_kube_ask(&p->planning, &words, &answer, err) < 0)
         return -1;
-    return nvb_kube_read_holders(answer.data, answer.len, &gone, ret, err);
+    return nvb_play_read_holders(answer.data, answer.len, &gone, ret, err);
 }
 
 /* The devices of other kinds that this Podman, or nvbind in its place, can give. */
@@ -220,12 +249,12 @@ struct machine {
     struct nvb_nvml nvml;
     struct nvb_allowed allowed;
     struct nvb_strv foreign;
-    struct nvb_kube_holders holders;
+    struct nvb_play_holders holders;
 };
 
 static void machine_done(struct machine *m)
 {
-    nvb_kube_holders_done(&m->holders);
+    nvb_play_holders_done(&m->holders);
     nvb_strv_done(&m->foreign);
     nvb_allowed_done(&m->allowed);
     nvb_nvml_done(&m->nvml);
@@ -241,10 +270,10 @@ static int read_machine(struct play *p, struct machine *m, struct nvb_error **er
     if ((dry ? nvb_host_find_gpus(&m->host, &m->gpus, err)
              : nvb_modprobe_find_gpus(&m->host, NVB_CAP_COMPUTE, &m->gpus, &p->notes, err)) < 0)
         return -1;
-    if (asks_for(p, NVB_KUBE_MIG))
+    if (asks_for(p, NVB_PLAY_MIG))
         nvb_nvml_ask(&m->host, NULL, NVB_NVML_MIG_UUIDS, NVB_NVML_NAME_MS, &m->gpus, &m->nvml);
     nvb_allowed_read(environ, &m->gpus, &m->allowed);
-    if (asks_for(p, NVB_KUBE_FOREIGN))
+    if (asks_for(p, NVB_PLAY_FOREIGN))
         find_foreign(p, &m->foreign);
     return read_holders(p, &m->holders, err);
 }
@@ -252,11 +281,11 @@ static int read_machine(struct play *p, struct machine *m, struct nvb_error **er
 static int choose(struct play *p, struct nvb_error **err)
 {
     _cleanup_(machine_done) struct machine m = {.host = NVB_HOST_INIT};
-    if (!nvb_kube_wants(&p->pods))
+    if (!nvb_play_wants(&p->pods))
         return 0;
     if (read_machine(p, &m, err) < 0)
         return -1;
-    const struct nvb_kube_stock stock = {
+    const struct nvb_play_stock stock = {
         .gpus = &m.gpus,
         .allowed = &m.allowed,
         .no_profiles = m.nvml.why,
@@ -264,7 +293,7 @@ static int choose(struct play *p, struct nvb_error **err)
         .holders = &m.holders,
         .share = is_on(p, PLAY_SHARE),
     };
-    return nvb_kube_choose(&stock, &p->pods, &p->notes, err);
+    return nvb_play_choose(&stock, &p->pods, &p->notes, err);
 }
 
 /* ---- planning ---- */
@@ -285,7 +314,7 @@ static void take_notes(struct play *p)
     nvb_notes_done(&p->planning.notes);
 }
 
-static bool wants(const struct nvb_kube_container *container)
+static bool wants(const struct nvb_play_container *container)
 {
     nvb_vec_foreach (request, &container->requests)
         if (request->count > 0)
@@ -305,7 +334,7 @@ static int write_files(struct play *p, const struct nvb_plan *plan, struct nvb_e
 }
 
 /* What is wrong with GPUs that the file names stands in the file. */
-static int place(const struct nvb_kube_pod *pod, const struct nvb_kube_container *container,
+static int place(const struct nvb_play_pod *pod, const struct nvb_play_container *container,
                  struct nvb_error **err)
 {
     nvb_vec_foreach (request, &container->requests)
@@ -314,7 +343,7 @@ static int place(const struct nvb_kube_pod *pod, const struct nvb_kube_container
     return -1;
 }
 
-static int lay(struct play *p, struct nvb_kube_pod *pod, struct nvb_kube_container *container,
+static int lay(struct play *p, struct nvb_play_pod *pod, struct nvb_play_container *container,
                struct nvb_error **err)
 {
     _cleanup_request_ struct nvb_request request = {0};
@@ -323,7 +352,7 @@ static int lay(struct play *p, struct nvb_kube_pod *pod, struct nvb_kube_contain
     _cleanup_strv_ struct nvb_strv words = {0};
     const struct nvb_parse parse = {.ask = nvb_cli_ask_engine, .data = &p->planning};
     const unsigned version = p->planning.engine.version;
-    nvb_kube_words(container, &words);
+    nvb_play_words(container, &words);
     if (nvb_parse_run(&parse, (int)words.count, nvb_strv_terminate(&words), &request, &plan, err) <
         0)
         return -1;
@@ -331,7 +360,7 @@ static int lay(struct play *p, struct nvb_kube_pod *pod, struct nvb_kube_contain
     request.engines = NVB_ENGINE_PODMAN;
     /* What it says of containers that stay is said below in the words of pods. */
     request.dry_run = NVB_DRY_RUN_SHELL;
-    if (version < NVB_KUBE_CDI_SINCE)
+    if (version < NVB_PLAY_CDI_SINCE)
         request.cdi = NVB_CDI_REFUSE;
     int r = nvb_cli_plan(&p->planning, &request, &plan, &exec, err);
     take_notes(p);
@@ -344,7 +373,11 @@ static int lay(struct play *p, struct nvb_kube_pod *pod, struct nvb_kube_contain
     p->direct = p->direct || (plan.mode == NVB_PLAN_DIRECT && plan.gpus.count);
     if (!p->kept_file && plan.kept_file)
         p->kept_file = nvb_strdup(plan.kept_file);
-    if (nvb_kube_lay(&plan, version, pod, container, err) < 0)
+    const struct nvb_play_unwrap how = unwrapping(p, &parse);
+    if (container->has_profile &&
+        nvb_play_add_profile(&how, &plan, pod, container, &p->notes, err) < 0)
+        return place(pod, container, err);
+    if (nvb_play_lay(&plan, version, pod, container, err) < 0)
         return -1;
     return write_files(p, &plan, err);
 }
@@ -370,7 +403,7 @@ static int lay_all(struct play *p, struct nvb_error **err)
         nvb_vec_foreach (container, &pod->containers)
             if (wants(container) && lay(p, pod, container, err) < 0)
                 return -1;
-        nvb_kube_label(pod);
+        nvb_play_label(pod);
     }
     note_upgrade(p);
     return 0;
@@ -438,7 +471,9 @@ static int play(struct play *p, struct nvb_error **err)
     _cleanup_str_ struct nvb_str text = NVB_STR_INIT;
     if (nvb_kube_find_podman(&p->planning, err) < 0 || read_files(p, err) < 0)
         return -1;
-    if (!is_on(p, PLAY_DOWN) && (choose(p, err) < 0 || lay_all(p, err) < 0))
+    p->folder = getcwd(NULL, 0);
+    if (!is_on(p, PLAY_DOWN) &&
+        (unwrap_all(p, err) < 0 || choose(p, err) < 0 || lay_all(p, err) < 0))
         return -1;
     if (write_documents(p, &text, err) < 0)
         return -1;

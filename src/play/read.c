@@ -1,9 +1,9 @@
 #include <string.h>
 
-#include "kube/claim.h"
-#include "kube/kube.h"
-#include "kube/request.h"
-#include "kube/tree.h"
+#include "play/claim.h"
+#include "play/play.h"
+#include "play/request.h"
+#include "play/tree.h"
 
 /* Lists in lists are nobody's file. */
 #define MAX_LISTS 4
@@ -31,14 +31,14 @@ struct reader {
     const char *file;
     unsigned version;
     struct nvb_docs *docs;
-    struct nvb_kube_pods *ret;
+    struct nvb_play_pods *ret;
     struct nvb_error **err;
 };
 
-static void container_done(struct nvb_kube_container *container)
+static void container_done(struct nvb_play_container *container)
 {
     nvb_vec_foreach (request, &container->requests)
-        nvb_kube_request_done(request);
+        nvb_play_request_done(request);
     nvb_vec_release(&container->requests);
     nvb_strv_done(&container->own);
     nvb_strv_done(&container->chosen);
@@ -46,7 +46,7 @@ static void container_done(struct nvb_kube_container *container)
     free(container->name);
 }
 
-void nvb_kube_pods_done(struct nvb_kube_pods *pods)
+void nvb_play_pods_done(struct nvb_play_pods *pods)
 {
     nvb_vec_foreach (pod, pods) {
         nvb_vec_foreach (container, &pod->containers)
@@ -66,25 +66,25 @@ static int fail_at(const struct reader *r, const struct nvb_doc *doc, const char
     return nvb_error_at(r->err, r->file, doc->line, doc->column);
 }
 
-static int read_container(const struct reader *r, struct nvb_kube_pod *pod, struct nvb_doc *doc,
+static int read_container(const struct reader *r, struct nvb_play_pod *pod, struct nvb_doc *doc,
                           bool is_init)
 {
-    const char *name = nvb_kube_word(nvb_kube_find(doc, "name"));
+    const char *name = nvb_play_word(nvb_play_find(doc, "name"));
     if (doc->type != NVB_DOC_MAP)
         return fail_at(r, doc, "a container is a map", "- name: main\n    image: …");
-    struct nvb_kube_container *container = nvb_vec_add(&pod->containers);
+    struct nvb_play_container *container = nvb_vec_add(&pod->containers);
     container->doc = doc;
     container->name = nvb_strdup(name ? name : "");
     container->is_init = is_init;
-    if (nvb_kube_read_requests(doc, r->file, &container->requests, r->err) < 0)
+    if (nvb_play_read_requests(doc, r->file, &container->requests, r->err) < 0)
         return -1;
-    return nvb_kube_read_claims(r->docs, pod, container, r->err);
+    return nvb_play_read_claims(r->docs, pod, container, r->err);
 }
 
-static int read_containers(const struct reader *r, struct nvb_kube_pod *pod, const char *key,
+static int read_containers(const struct reader *r, struct nvb_play_pod *pod, const char *key,
                            bool is_init)
 {
-    struct nvb_doc *list = nvb_kube_find(nvb_kube_find(pod->template, "spec"), key);
+    struct nvb_doc *list = nvb_play_find(nvb_play_find(pod->template, "spec"), key);
     if (!list || list->type == NVB_DOC_NULL)
         return 0;
     if (list->type != NVB_DOC_LIST)
@@ -98,7 +98,7 @@ static int read_containers(const struct reader *r, struct nvb_kube_pod *pod, con
 
 static char *pod_name(const struct reader *r, struct nvb_doc *root, bool is_pod)
 {
-    const char *name = nvb_kube_word(nvb_kube_find(nvb_kube_find(root, "metadata"), "name"));
+    const char *name = nvb_play_word(nvb_play_find(nvb_play_find(root, "metadata"), "name"));
     if (!name)
         name = "";
     if (is_pod)
@@ -106,7 +106,7 @@ static char *pod_name(const struct reader *r, struct nvb_doc *root, bool is_pod)
     return nvb_strdupf(r->version < ONE_REPLICA_SINCE ? "%s-pod-0" : "%s-pod", name);
 }
 
-static bool pod_wants(const struct nvb_kube_pod *pod)
+static bool pod_wants(const struct nvb_play_pod *pod)
 {
     nvb_vec_foreach (container, &pod->containers)
         nvb_vec_foreach (request, &container->requests)
@@ -115,7 +115,7 @@ static bool pod_wants(const struct nvb_kube_pod *pod)
     return false;
 }
 
-bool nvb_kube_wants(const struct nvb_kube_pods *pods)
+bool nvb_play_wants(const struct nvb_play_pods *pods)
 {
     nvb_vec_foreach (pod, pods)
         if (pod_wants(pod))
@@ -123,12 +123,12 @@ bool nvb_kube_wants(const struct nvb_kube_pods *pods)
     return false;
 }
 
-static int check_replicas(const struct reader *r, const struct nvb_kube_pod *pod,
+static int check_replicas(const struct reader *r, const struct nvb_play_pod *pod,
                           struct nvb_doc *root)
 {
-    const struct nvb_doc *replicas = nvb_kube_find(nvb_kube_find(root, "spec"), "replicas");
+    const struct nvb_doc *replicas = nvb_play_find(nvb_play_find(root, "spec"), "replicas");
     uint64_t count = 1;
-    const char *word = nvb_kube_word(replicas);
+    const char *word = nvb_play_word(replicas);
     if (!word || r->version >= ONE_REPLICA_SINCE || !pod_wants(pod) ||
         nvb_parse_u64(word, strlen(word), 10, &count) < 0 || count <= 1)
         return 0;
@@ -151,10 +151,10 @@ static int check_kind(const struct reader *r, size_t row, const struct nvb_doc *
 static int read_pod(const struct reader *r, size_t row, struct nvb_doc *root)
 {
     struct nvb_doc *template =
-        kinds[row].is_pod ? root : nvb_kube_find(nvb_kube_find(root, "spec"), "template");
+        kinds[row].is_pod ? root : nvb_play_find(nvb_play_find(root, "spec"), "template");
     if (!template || template->type != NVB_DOC_MAP)
         return 0; /* Podman says what is wrong with it */
-    struct nvb_kube_pod *pod = nvb_vec_add(r->ret);
+    struct nvb_play_pod *pod = nvb_vec_add(r->ret);
     pod->file = r->file;
     pod->kind = kinds[row].kind;
     pod->template = template;
@@ -169,8 +169,8 @@ static int read_pod(const struct reader *r, size_t row, struct nvb_doc *root)
 
 static int read_document(const struct reader *r, struct nvb_doc *root, unsigned depth)
 {
-    const char *kind = nvb_kube_word(nvb_kube_find(root, "kind"));
-    struct nvb_doc *items = nvb_kube_find(root, "items");
+    const char *kind = nvb_play_word(nvb_play_find(root, "kind"));
+    struct nvb_doc *items = nvb_play_find(root, "items");
     for (size_t i = 0; kind && i < NVB_COUNT(kinds); i++)
         if (strcmp(kind, kinds[i].kind) == 0)
             return read_pod(r, i, root);
@@ -184,8 +184,8 @@ static int read_document(const struct reader *r, struct nvb_doc *root, unsigned 
     return 0;
 }
 
-int nvb_kube_read(struct nvb_docs *docs, const char *file, unsigned version,
-                  struct nvb_kube_pods *ret, struct nvb_error **err)
+int nvb_play_read(struct nvb_docs *docs, const char *file, unsigned version,
+                  struct nvb_play_pods *ret, struct nvb_error **err)
 {
     const struct reader r = {file, version, docs, ret, err};
     bool any = false;

@@ -1,9 +1,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "kube/kube.h"
-#include "kube/tree.h"
 #include "plan/visible.h"
+#include "play/play.h"
+#include "play/tree.h"
 
 /* ---- what a plan is to know ---- */
 
@@ -12,8 +12,8 @@ static void add_variables(struct nvb_doc *list, struct nvb_strv *ret)
     if (!list || list->type != NVB_DOC_LIST)
         return;
     nvb_vec_foreach (item, &list->list) {
-        const char *name = nvb_kube_word(nvb_kube_find(item, "name"));
-        const char *value = nvb_kube_word(nvb_kube_find(item, "value"));
+        const char *name = nvb_play_word(nvb_play_find(item, "name"));
+        const char *value = nvb_play_word(nvb_play_find(item, "value"));
         /* It has been read as a request, and is ours to set. */
         if (!name || !*name || strchr(name, '=') || strcmp(name, NVB_VISIBLE) == 0)
             continue;
@@ -25,7 +25,7 @@ static void add_variables(struct nvb_doc *list, struct nvb_strv *ret)
 /* Podman takes mount options behind a colon there. */
 static char *mount_path(struct nvb_doc *mount)
 {
-    const char *path = nvb_kube_word(nvb_kube_find(mount, "mountPath"));
+    const char *path = nvb_play_word(nvb_play_find(mount, "mountPath"));
     return path ? nvb_strndup(path, strcspn(path, ":")) : NULL;
 }
 
@@ -42,7 +42,7 @@ static void add_mounts(struct nvb_doc *list, struct nvb_strv *ret)
     }
 }
 
-static void add_selection(const struct nvb_kube_container *container, struct nvb_strv *ret)
+static void add_selection(const struct nvb_play_container *container, struct nvb_strv *ret)
 {
     _cleanup_str_ struct nvb_str selection = NVB_STR_INIT;
     nvb_vec_foreach (name, &container->chosen)
@@ -50,23 +50,23 @@ static void add_selection(const struct nvb_kube_container *container, struct nvb
     nvb_vec_foreach (request, &container->requests) {
         if (request->count == 0)
             continue;
-        if (request->kind == NVB_KUBE_NAMED)
+        if (request->kind == NVB_PLAY_NAMED)
             nvb_str_addf(&selection, "%s%s", selection.len ? "," : "", request->resource);
-        else if (request->kind == NVB_KUBE_SELECTED)
+        else if (request->kind == NVB_PLAY_SELECTED)
             nvb_str_addf(&selection, "%s%s", selection.len ? "," : "", request->what);
     }
     nvb_strv_add(ret, "--gpu");
     nvb_strv_add(ret, selection.len ? selection.data : "none");
 }
 
-void nvb_kube_words(const struct nvb_kube_container *container, struct nvb_strv *ret)
+void nvb_play_words(const struct nvb_play_container *container, struct nvb_strv *ret)
 {
-    const char *image = nvb_kube_word(nvb_kube_find(container->doc, "image"));
+    const char *image = nvb_play_word(nvb_play_find(container->doc, "image"));
     add_selection(container, ret);
     nvb_vec_foreach (word, &container->own)
         nvb_strv_add(ret, *word);
-    add_variables(nvb_kube_find(container->doc, "env"), ret);
-    add_mounts(nvb_kube_find(container->doc, "volumeMounts"), ret);
+    add_variables(nvb_play_find(container->doc, "env"), ret);
+    add_mounts(nvb_play_find(container->doc, "volumeMounts"), ret);
     nvb_strv_add(ret, "--");
     nvb_strv_add(ret, image && *image ? image : "image");
 }
@@ -74,14 +74,14 @@ void nvb_kube_words(const struct nvb_kube_container *container, struct nvb_strv 
 /* ---- laying it in ---- */
 
 struct layer {
-    struct nvb_kube_pod *pod;
-    struct nvb_kube_container *container;
+    struct nvb_play_pod *pod;
+    struct nvb_play_container *container;
     struct nvb_error **err;
 };
 
-static struct nvb_doc *spec_of(const struct nvb_kube_pod *pod)
+static struct nvb_doc *spec_of(const struct nvb_play_pod *pod)
 {
-    return nvb_kube_at(pod->template, "spec");
+    return nvb_play_at(pod->template, "spec");
 }
 
 static void set_variable(const struct layer *l, const char *variable)
@@ -90,14 +90,14 @@ static void set_variable(const struct layer *l, const char *variable)
     if (!equals)
         return;
     _cleanup_free_ char *name = nvb_strndup(variable, (size_t)(equals - variable));
-    struct nvb_doc *list = nvb_kube_at(l->container->doc, "env");
-    struct nvb_doc *item = nvb_kube_find_item(list, "name", name);
+    struct nvb_doc *list = nvb_play_at(l->container->doc, "env");
+    struct nvb_doc *item = nvb_play_find_item(list, "name", name);
     if (!item) {
         item = nvb_doc_push(list);
         nvb_doc_put_text(item, "name", name);
     }
-    nvb_kube_remove(item, "valueFrom");
-    nvb_doc_set_text(nvb_kube_at(item, "value"), equals + 1);
+    nvb_play_remove(item, "valueFrom");
+    nvb_doc_set_text(nvb_play_at(item, "value"), equals + 1);
 }
 
 /* The type of a hostPath volume for what lies there (kubernetes.io/docs/concepts/storage/volumes).
@@ -117,10 +117,10 @@ static const char *volume_type(const char *path)
 /* The pod's volume of the host's PATH that is ours, made where there is none: its name, owned. */
 static char *find_volume(const struct layer *l, const char *path)
 {
-    struct nvb_doc *list = nvb_kube_at(spec_of(l->pod), "volumes");
+    struct nvb_doc *list = nvb_play_at(spec_of(l->pod), "volumes");
     nvb_vec_foreach (item, &list->list) {
-        const char *name = nvb_kube_word(nvb_kube_find(item, "name"));
-        const char *its = nvb_kube_word(nvb_kube_find(nvb_kube_find(item, "hostPath"), "path"));
+        const char *name = nvb_play_word(nvb_play_find(item, "name"));
+        const char *its = nvb_play_word(nvb_play_find(nvb_play_find(item, "hostPath"), "path"));
         if (name && its && nvb_has_prefix(name, "nvbind-") && strcmp(its, path) == 0)
             return nvb_strdup(name);
     }
@@ -129,7 +129,7 @@ static char *find_volume(const struct layer *l, const char *path)
     do {
         free(name);
         name = nvb_strdupf("nvbind-%u", number++);
-    } while (nvb_kube_find_item(list, "name", name));
+    } while (nvb_play_find_item(list, "name", name));
     struct nvb_doc *item = nvb_doc_push(list);
     nvb_doc_put_text(item, "name", name);
     struct nvb_doc *host = nvb_doc_put(item, "hostPath");
@@ -142,7 +142,7 @@ static char *find_volume(const struct layer *l, const char *path)
 
 static int add_mount(const struct layer *l, const char *from, const char *to, bool read_only)
 {
-    struct nvb_doc *mounts = nvb_kube_at(l->container->doc, "volumeMounts");
+    struct nvb_doc *mounts = nvb_play_at(l->container->doc, "volumeMounts");
     if (strchr(to, ':'))
         return nvb_error_make(l->err, NVB_ERROR_ENGINE, 0,
                               "kube play cannot have a mount at '%s': it has a colon", to);
@@ -157,7 +157,7 @@ static int add_mount(const struct layer *l, const char *from, const char *to, bo
 
 static int check_list(const struct layer *l, struct nvb_doc *map, const char *key)
 {
-    const struct nvb_doc *list = nvb_kube_find(map, key);
+    const struct nvb_doc *list = nvb_play_find(map, key);
     if (!list || list->type == NVB_DOC_NULL || list->type == NVB_DOC_LIST)
         return 0;
     (void)nvb_error_make(l->err, NVB_ERROR_CONFIG, 0, "'%s' is %s, not a list", key,
@@ -185,8 +185,8 @@ static int lay_directly(const struct layer *l, const struct nvb_cdi_edits *edits
                       nvb_strv_has(&mount->options, "ro")) < 0)
             return -1;
     nvb_vec_foreach (gid, &edits->gids) {
-        struct nvb_doc *context = nvb_kube_at(spec_of(l->pod), "securityContext");
-        nvb_doc_set_int(nvb_doc_push(nvb_kube_at(context, "supplementalGroups")), (int64_t)*gid);
+        struct nvb_doc *context = nvb_play_at(spec_of(l->pod), "securityContext");
+        nvb_doc_set_int(nvb_doc_push(nvb_play_at(context, "supplementalGroups")), (int64_t)*gid);
     }
     return 0;
 }
@@ -198,45 +198,45 @@ static void lay_groups(const struct layer *l, const struct nvb_plan *plan)
     if (!group || strcmp(group, "keep-groups") != 0)
         return;
     struct nvb_doc *annotations =
-        nvb_kube_at(nvb_kube_at(l->pod->template, "metadata"), "annotations");
-    nvb_doc_set_text(nvb_kube_at(annotations, "run.oci.keep_original_groups"), "1");
+        nvb_play_at(nvb_play_at(l->pod->template, "metadata"), "annotations");
+    nvb_doc_set_text(nvb_play_at(annotations, "run.oci.keep_original_groups"), "1");
 }
 
 static void remove_request(const struct layer *l, const char *resource)
 {
     static const char *const keys[] = {"limits", "requests"};
-    struct nvb_doc *resources = nvb_kube_find(l->container->doc, "resources");
+    struct nvb_doc *resources = nvb_play_find(l->container->doc, "resources");
     for (size_t i = 0; i < NVB_COUNT(keys); i++) {
-        struct nvb_doc *list = nvb_kube_find(resources, keys[i]);
-        nvb_kube_remove(list, resource);
+        struct nvb_doc *list = nvb_play_find(resources, keys[i]);
+        nvb_play_remove(list, resource);
         if (list && list->type == NVB_DOC_MAP && list->map.count == 0)
-            nvb_kube_remove(resources, keys[i]);
+            nvb_play_remove(resources, keys[i]);
     }
     if (resources && resources->type == NVB_DOC_MAP && resources->map.count == 0)
-        nvb_kube_remove(l->container->doc, "resources");
+        nvb_play_remove(l->container->doc, "resources");
 }
 
-int nvb_kube_lay(const struct nvb_plan *plan, unsigned version, struct nvb_kube_pod *pod,
-                 struct nvb_kube_container *container, struct nvb_error **err)
+int nvb_play_lay(const struct nvb_plan *plan, unsigned version, struct nvb_play_pod *pod,
+                 struct nvb_play_container *container, struct nvb_error **err)
 {
     const struct layer l = {pod, container, err};
     nvb_vec_foreach (request, &container->requests)
-        if (!request->claim && request->kind != NVB_KUBE_SELECTED &&
-            request->kind != NVB_KUBE_OTHER)
+        if (!request->claim && request->kind != NVB_PLAY_SELECTED &&
+            request->kind != NVB_PLAY_OTHER)
             remove_request(&l, request->resource);
-    struct nvb_doc *resources = nvb_kube_find(container->doc, "resources");
-    nvb_kube_remove(resources, "claims");
+    struct nvb_doc *resources = nvb_play_find(container->doc, "resources");
+    nvb_play_remove(resources, "claims");
     lay_groups(&l, plan);
     if (plan->mode == NVB_PLAN_DIRECT && lay_directly(&l, &plan->edits) < 0)
         return -1;
-    if (plan->cdi_devices.count && version < NVB_KUBE_CDI_SINCE)
+    if (plan->cdi_devices.count && version < NVB_PLAY_CDI_SINCE)
         return nvb_error_make(
             err, NVB_ERROR_ENGINE, 0,
             "Podman %u.%u's kube play takes no CDI devices, and '%s' comes by one", version / 100,
             version % 100, plan->cdi_devices.items[0]);
     nvb_vec_foreach (name, &plan->cdi_devices) {
-        struct nvb_doc *limits = nvb_kube_at(nvb_kube_at(container->doc, "resources"), "limits");
-        nvb_doc_set_int(nvb_kube_at(limits, *name), 1);
+        struct nvb_doc *limits = nvb_play_at(nvb_play_at(container->doc, "resources"), "limits");
+        nvb_doc_set_int(nvb_play_at(limits, *name), 1);
     }
     return 0;
 }
@@ -250,7 +250,7 @@ static void add_words(struct nvb_str *s, const struct nvb_strv *words)
             nvb_str_addf(s, "%s%s", s->len ? "," : "", *word);
 }
 
-void nvb_kube_label(struct nvb_kube_pod *pod)
+void nvb_play_label(struct nvb_play_pod *pod)
 {
     _cleanup_str_ struct nvb_str own = NVB_STR_INIT;
     _cleanup_str_ struct nvb_str shared = NVB_STR_INIT;
@@ -258,16 +258,16 @@ void nvb_kube_label(struct nvb_kube_pod *pod)
         add_words(container->shares ? &shared : &own, &container->held);
     if (!own.len && !shared.len)
         return;
-    struct nvb_doc *metadata = nvb_kube_at(pod->template, "metadata");
-    struct nvb_doc *labels = nvb_kube_at(metadata, "labels");
-    nvb_doc_set_text(nvb_kube_at(labels, NVB_PLAN_GPU_LABEL), own.data);
+    struct nvb_doc *metadata = nvb_play_at(pod->template, "metadata");
+    struct nvb_doc *labels = nvb_play_at(metadata, "labels");
+    nvb_doc_set_text(nvb_play_at(labels, NVB_PLAN_GPU_LABEL), own.data);
     if (shared.len)
-        nvb_doc_set_text(nvb_kube_at(labels, NVB_KUBE_SHARED_LABEL), shared.data);
+        nvb_doc_set_text(nvb_play_at(labels, NVB_PLAY_SHARED_LABEL), shared.data);
     nvb_vec_foreach (container, &pod->containers) {
         _cleanup_str_ struct nvb_str words = NVB_STR_INIT;
         add_words(&words, &container->held);
         _cleanup_free_ char *key = nvb_strdupf(NVB_PLAN_GPU_LABEL "/%s", container->name);
         if (words.len)
-            nvb_doc_set_text(nvb_kube_at(labels, key), words.data);
+            nvb_doc_set_text(nvb_play_at(labels, key), words.data);
     }
 }

@@ -1,9 +1,9 @@
 #include <string.h>
 
 #include "data/json.h"
-#include "kube/kube.h"
+#include "play/play.h"
 
-void nvb_kube_holders_done(struct nvb_kube_holders *holders)
+void nvb_play_holders_done(struct nvb_play_holders *holders)
 {
     nvb_vec_foreach (holder, holders) {
         free(holder->name);
@@ -25,7 +25,7 @@ static void split(const char *text, struct nvb_strv *ret)
 }
 
 static void add(const struct nvb_doc *container, const struct nvb_strv *gone,
-                struct nvb_kube_holders *ret)
+                struct nvb_play_holders *ret)
 {
     const struct nvb_doc *labels = nvb_doc_find(container, "Labels");
     const struct nvb_doc *names = nvb_doc_find(container, "Names");
@@ -35,14 +35,14 @@ static void add(const struct nvb_doc *container, const struct nvb_strv *gone,
                            : NULL;
     if (pod && nvb_strv_has(gone, pod))
         return;
-    struct nvb_kube_holder *holder = nvb_vec_add(ret);
+    struct nvb_play_holder *holder = nvb_vec_add(ret);
     holder->name = nvb_strdup(name ? name : "a container");
     split(nvb_doc_find_text(labels, NVB_PLAN_GPU_LABEL), &holder->gpus);
-    split(nvb_doc_find_text(labels, NVB_KUBE_SHARED_LABEL), &holder->shared);
+    split(nvb_doc_find_text(labels, NVB_PLAY_SHARED_LABEL), &holder->shared);
 }
 
-int nvb_kube_read_holders(const char *json, size_t len, const struct nvb_strv *gone,
-                          struct nvb_kube_holders *ret, struct nvb_error **err)
+int nvb_play_read_holders(const char *json, size_t len, const struct nvb_strv *gone,
+                          struct nvb_play_holders *ret, struct nvb_error **err)
 {
     _cleanup_doc_ struct nvb_doc doc = {0};
     if (nvb_json_read(json, len, "podman ps", &doc, err) < 0)

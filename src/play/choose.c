@@ -6,8 +6,8 @@
  */
 #include <string.h>
 
-#include "kube/kube.h"
 #include "plan/units.h"
+#include "play/play.h"
 
 struct slot {
     char *name;         /* as --gpu takes it */
@@ -17,7 +17,7 @@ struct slot {
     const char *holder; /* whose alone it is; NULL: nobody's */
     const char *sharer; /* one of those who share it */
     size_t sharers;
-    const struct nvb_kube_pod *pod; /* of this file, whose it is or who shares it */
+    const struct nvb_play_pod *pod; /* of this file, whose it is or who shares it */
 };
 
 struct slots NVB_VEC(struct slot);
@@ -29,7 +29,7 @@ struct claim {
 };
 
 struct chooser {
-    const struct nvb_kube_stock *stock;
+    const struct nvb_play_stock *stock;
     struct slots slots;
     struct claims_had NVB_VEC(struct claim) claims;
     struct nvb_notes *notes;
@@ -114,23 +114,23 @@ static void lay_holders(struct chooser *c)
 
 #define NEVER SIZE_MAX
 
-static char *class_of(const struct nvb_kube_request *request)
+static char *class_of(const struct nvb_play_request *request)
 {
-    if (request->kind == NVB_KUBE_MIG)
+    if (request->kind == NVB_PLAY_MIG)
         return nvb_strdupf("mig-%s", request->what);
-    return nvb_strdup(request->kind == NVB_KUBE_FOREIGN ? request->what : "gpu");
+    return nvb_strdup(request->kind == NVB_PLAY_FOREIGN ? request->what : "gpu");
 }
 
-static bool may_share(const struct chooser *c, const struct nvb_kube_request *request)
+static bool may_share(const struct chooser *c, const struct nvb_play_request *request)
 {
-    return c->stock->share || request->kind == NVB_KUBE_SHARED;
+    return c->stock->share || request->kind == NVB_PLAY_SHARED;
 }
 
 /* How well SLOT suits, 0 the best. GPUs that are shared anyway go first, so that whole ones stay
  * free for those who want them alone; what others have alone goes last, and by --share only. */
-static size_t rank(const struct chooser *c, const struct nvb_kube_pod *pod,
-                   const struct nvb_kube_container *container,
-                   const struct nvb_kube_request *request, const struct slot *slot)
+static size_t rank(const struct chooser *c, const struct nvb_play_pod *pod,
+                   const struct nvb_play_container *container,
+                   const struct nvb_play_request *request, const struct slot *slot)
 {
     const bool is_pods = slot->pod == pod;
     if (nvb_strv_has(&container->chosen, slot->name) || !slot->allowed)
@@ -145,14 +145,14 @@ static size_t rank(const struct chooser *c, const struct nvb_kube_pod *pod,
         return 0;
     if (slot->holder)
         return 1000;
-    if (request->kind == NVB_KUBE_SHARED && slot->sharers)
+    if (request->kind == NVB_PLAY_SHARED && slot->sharers)
         return slot->sharers;
     return 100 + slot->sharers;
 }
 
-static struct slot *find_best(struct chooser *c, const struct nvb_kube_pod *pod,
-                              const struct nvb_kube_container *container,
-                              const struct nvb_kube_request *request, const char *class)
+static struct slot *find_best(struct chooser *c, const struct nvb_play_pod *pod,
+                              const struct nvb_play_container *container,
+                              const struct nvb_play_request *request, const char *class)
 {
     struct slot *best = NULL;
     size_t best_rank = NEVER;
@@ -216,16 +216,16 @@ static void list_classes(const struct chooser *c, struct nvb_str *ret)
     }
 }
 
-static int fail_none(const struct chooser *c, const struct nvb_kube_request *request)
+static int fail_none(const struct chooser *c, const struct nvb_play_request *request)
 {
     _cleanup_str_ struct nvb_str classes = NVB_STR_INIT;
     list_classes(c, &classes);
-    if (request->kind == NVB_KUBE_FOREIGN)
+    if (request->kind == NVB_PLAY_FOREIGN)
         (void)nvb_error_make(c->err, NVB_ERROR_NOT_FOUND, 0,
                              "'%s' is asked for, and no CDI specification here gives devices of "
                              "that kind",
                              request->resource);
-    else if (request->kind == NVB_KUBE_MIG && c->stock->no_profiles)
+    else if (request->kind == NVB_PLAY_MIG && c->stock->no_profiles)
         (void)nvb_error_make(c->err, NVB_ERROR_NOT_FOUND, 0,
                              "'%s' is asked for, and which profiles the MIG devices here have only "
                              "NVML could tell: %s",
@@ -236,11 +236,11 @@ static int fail_none(const struct chooser *c, const struct nvb_kube_request *req
     if (classes.len)
         return nvb_error_hint(c->err, "what there is: %s", classes.data);
     return nvb_error_hint(c->err,
-                          request->kind == NVB_KUBE_FOREIGN ? "nvbind cdi list" : "nvbind info");
+                          request->kind == NVB_PLAY_FOREIGN ? "nvbind cdi list" : "nvbind info");
 }
 
-static int fail(const struct chooser *c, const struct nvb_kube_pod *pod,
-                const struct nvb_kube_container *container, const struct nvb_kube_request *request,
+static int fail(const struct chooser *c, const struct nvb_play_pod *pod,
+                const struct nvb_play_container *container, const struct nvb_play_request *request,
                 const char *class)
 {
     struct stand stand = {.free_ones = NVB_STR_INIT, .held = NVB_STR_INIT};
@@ -283,19 +283,19 @@ static bool is_unknown(const struct chooser *c, const char *class)
     return true;
 }
 
-static void leave(const struct chooser *c, const struct nvb_kube_pod *pod,
-                  struct nvb_kube_request *request)
+static void leave(const struct chooser *c, const struct nvb_play_pod *pod,
+                  struct nvb_play_request *request)
 {
     nvb_notes_add(c->notes, NVB_NOTE_WARNING,
                   "%s:%u:%u: no CDI specification here gives '%s': it is left as it is, and Podman "
                   "drops it",
                   pod->file, request->line, request->column, request->resource);
-    request->kind = NVB_KUBE_OTHER;
+    request->kind = NVB_PLAY_OTHER;
     request->count = 0;
 }
 
-static void give(struct chooser *c, const struct nvb_kube_pod *pod,
-                 struct nvb_kube_container *container, const struct nvb_kube_request *request,
+static void give(struct chooser *c, const struct nvb_play_pod *pod,
+                 struct nvb_play_container *container, const struct nvb_play_request *request,
                  struct slot *slot)
 {
     if (nvb_strv_has(&container->chosen, slot->name))
@@ -307,8 +307,8 @@ static void give(struct chooser *c, const struct nvb_kube_pod *pod,
         container->shares = true;
 }
 
-static bool give_claim(struct chooser *c, const struct nvb_kube_pod *pod,
-                       struct nvb_kube_container *container, const struct nvb_kube_request *request)
+static bool give_claim(struct chooser *c, const struct nvb_play_pod *pod,
+                       struct nvb_play_container *container, const struct nvb_play_request *request)
 {
     bool any = false;
     nvb_vec_foreach (claim, &c->claims) {
@@ -320,14 +320,14 @@ static bool give_claim(struct chooser *c, const struct nvb_kube_pod *pod,
     return any;
 }
 
-static int choose(struct chooser *c, const struct nvb_kube_pod *pod,
-                  struct nvb_kube_container *container, struct nvb_kube_request *request)
+static int choose(struct chooser *c, const struct nvb_play_pod *pod,
+                  struct nvb_play_container *container, struct nvb_play_request *request)
 {
-    if (request->kind >= NVB_KUBE_NAMED || give_claim(c, pod, container, request))
+    if (request->kind >= NVB_PLAY_NAMED || give_claim(c, pod, container, request))
         return 0;
     _cleanup_free_ char *class = class_of(request);
     const size_t first = container->held.count;
-    if (request->kind == NVB_KUBE_FOREIGN && is_unknown(c, class)) {
+    if (request->kind == NVB_PLAY_FOREIGN && is_unknown(c, class)) {
         leave(c, pod, request);
         return 0;
     }
@@ -348,7 +348,7 @@ static int choose(struct chooser *c, const struct nvb_kube_pod *pod,
     return 0;
 }
 
-static int choose_all(struct chooser *c, struct nvb_kube_pods *pods)
+static int choose_all(struct chooser *c, struct nvb_play_pods *pods)
 {
     nvb_vec_foreach (pod, pods)
         nvb_vec_foreach (container, &pod->containers)
@@ -358,7 +358,7 @@ static int choose_all(struct chooser *c, struct nvb_kube_pods *pods)
     return 0;
 }
 
-int nvb_kube_choose(const struct nvb_kube_stock *stock, struct nvb_kube_pods *pods,
+int nvb_play_choose(const struct nvb_play_stock *stock, struct nvb_play_pods *pods,
                     struct nvb_notes *notes, struct nvb_error **err)
 {
     _cleanup_(chooser_done) struct chooser c = {.stock = stock, .notes = notes, .err = err};

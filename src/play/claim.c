@@ -1,24 +1,24 @@
-#include "kube/claim.h"
+#include "play/claim.h"
 
 #include <string.h>
 
-#include "kube/tree.h"
+#include "play/tree.h"
 
 /* What drivers call their classes of devices. */
 static const struct {
     const char *class;
-    enum nvb_kube_kind kind;
+    enum nvb_play_kind kind;
     const char *what;
 } classes[] = {
-    {"gpu.nvidia.com", NVB_KUBE_GPU, NULL},
-    {"gpu.amd.com", NVB_KUBE_FOREIGN, "amd.com/gpu"},
-    {"gpu.intel.com", NVB_KUBE_FOREIGN, "intel.com/gpu"},
+    {"gpu.nvidia.com", NVB_PLAY_GPU, NULL},
+    {"gpu.amd.com", NVB_PLAY_FOREIGN, "amd.com/gpu"},
+    {"gpu.intel.com", NVB_PLAY_FOREIGN, "intel.com/gpu"},
 };
 
 struct claims {
     const char *file;
     struct nvb_docs *docs;
-    struct nvb_kube_container *container;
+    struct nvb_play_container *container;
     char *key; /* of the claim, for who shares it */
     struct nvb_error **err;
 };
@@ -32,8 +32,8 @@ static int fail_at(const struct claims *c, const struct nvb_doc *doc)
 static struct nvb_doc *find_document(struct nvb_docs *docs, const char *kind, const char *name)
 {
     nvb_vec_foreach (doc, docs) {
-        const char *its_kind = nvb_kube_word(nvb_kube_find(doc, "kind"));
-        const char *its_name = nvb_kube_word(nvb_kube_find(nvb_kube_find(doc, "metadata"), "name"));
+        const char *its_kind = nvb_play_word(nvb_play_find(doc, "kind"));
+        const char *its_name = nvb_play_word(nvb_play_find(nvb_play_find(doc, "metadata"), "name"));
         if (its_kind && its_name && strcmp(its_kind, kind) == 0 && strcmp(its_name, name) == 0)
             return doc;
     }
@@ -42,13 +42,13 @@ static struct nvb_doc *find_document(struct nvb_docs *docs, const char *kind, co
 
 static int add_request(const struct claims *c, struct nvb_doc *device)
 {
-    struct nvb_doc *exactly = nvb_kube_find(device, "exactly"); /* v1 and v1beta2 */
+    struct nvb_doc *exactly = nvb_play_find(device, "exactly"); /* v1 and v1beta2 */
     struct nvb_doc *wanted = exactly ? exactly : device;
-    const struct nvb_doc *class = nvb_kube_find(wanted, "deviceClassName");
-    const struct nvb_doc *selectors = nvb_kube_find(wanted, "selectors");
-    const struct nvb_doc *mode = nvb_kube_find(wanted, "allocationMode");
-    const char *count = nvb_kube_word(nvb_kube_find(wanted, "count"));
-    const char *word = nvb_kube_word(class);
+    const struct nvb_doc *class = nvb_play_find(wanted, "deviceClassName");
+    const struct nvb_doc *selectors = nvb_play_find(wanted, "selectors");
+    const struct nvb_doc *mode = nvb_play_find(wanted, "allocationMode");
+    const char *count = nvb_play_word(nvb_play_find(wanted, "count"));
+    const char *word = nvb_play_word(class);
     uint64_t number = 1;
     size_t row = 0;
     while (word && row < NVB_COUNT(classes) && strcmp(word, classes[row].class) != 0)
@@ -67,15 +67,15 @@ static int add_request(const struct claims *c, struct nvb_doc *device)
         (void)nvb_error_hint(c->err, "leave them out, or use resources.limits");
         return fail_at(c, selectors);
     }
-    if ((mode && nvb_kube_word(mode) && strcmp(nvb_kube_word(mode), "ExactCount") != 0) ||
+    if ((mode && nvb_play_word(mode) && strcmp(nvb_play_word(mode), "ExactCount") != 0) ||
         (count && (nvb_parse_u64(count, strlen(count), 10, &number) < 0 || number > 4096))) {
         (void)nvb_error_make(c->err, NVB_ERROR_CONFIG, 0,
                              "a claim here is for a number of devices");
         (void)nvb_error_hint(c->err, "allocationMode: ExactCount, count: 1");
         return fail_at(c, mode ? mode : device);
     }
-    struct nvb_kube_request *request = nvb_vec_add(&c->container->requests);
-    *request = (struct nvb_kube_request){
+    struct nvb_play_request *request = nvb_vec_add(&c->container->requests);
+    *request = (struct nvb_play_request){
         .kind = classes[row].kind,
         .resource = nvb_strdup(classes[row].class),
         .what = nvb_strdup(classes[row].what),
@@ -90,12 +90,12 @@ static int add_request(const struct claims *c, struct nvb_doc *device)
 /* ONE: the request of the claim that the container has alone, or NULL: all. */
 static int add_requests(const struct claims *c, struct nvb_doc *spec, const char *one)
 {
-    struct nvb_doc *list = nvb_kube_find(nvb_kube_find(spec, "devices"), "requests");
+    struct nvb_doc *list = nvb_play_find(nvb_play_find(spec, "devices"), "requests");
     const char *key = c->key;
     if (!list || list->type != NVB_DOC_LIST)
         return 0;
     nvb_vec_foreach (item, &list->list) {
-        const char *name = nvb_kube_word(nvb_kube_find(item, "name"));
+        const char *name = nvb_play_word(nvb_play_find(item, "name"));
         if (one && (!name || strcmp(name, one) != 0))
             continue;
         _cleanup_free_ char *own = nvb_strdupf("%s %s", key, name ? name : "");
@@ -108,15 +108,15 @@ static int add_requests(const struct claims *c, struct nvb_doc *spec, const char
 }
 
 /* The specification that POD's claim NAME stands for. Returns 0 or -1. */
-static int find_spec(struct claims *c, struct nvb_kube_pod *pod, const struct nvb_doc *where,
+static int find_spec(struct claims *c, struct nvb_play_pod *pod, const struct nvb_doc *where,
                      const char *name, struct nvb_doc **ret)
 {
-    struct nvb_doc *claim = nvb_kube_find_item(
-        nvb_kube_find(nvb_kube_find(pod->template, "spec"), "resourceClaims"), "name", name);
-    const struct nvb_doc *own = nvb_kube_find(claim, "resourceClaimName");
-    const struct nvb_doc *made = nvb_kube_find(claim, "resourceClaimTemplateName");
+    struct nvb_doc *claim = nvb_play_find_item(
+        nvb_play_find(nvb_play_find(pod->template, "spec"), "resourceClaims"), "name", name);
+    const struct nvb_doc *own = nvb_play_find(claim, "resourceClaimName");
+    const struct nvb_doc *made = nvb_play_find(claim, "resourceClaimTemplateName");
     const struct nvb_doc *source = own ? own : made;
-    const char *word = nvb_kube_word(source);
+    const char *word = nvb_play_word(source);
     if (!claim || !word) {
         (void)nvb_error_make(c->err, NVB_ERROR_CONFIG, 0, "the pod has no claim '%s'", name);
         (void)nvb_error_hint(
@@ -134,28 +134,28 @@ static int find_spec(struct claims *c, struct nvb_kube_pod *pod, const struct nv
     /* A template's is each pod's own. */
     free(c->key);
     c->key = own ? nvb_strdupf("%s", word) : nvb_strdupf("%s/%s", pod->name, name);
-    *ret = nvb_kube_find(document, "spec");
+    *ret = nvb_play_find(document, "spec");
     if (!own)
-        *ret = nvb_kube_find(*ret, "spec");
+        *ret = nvb_play_find(*ret, "spec");
     return 0;
 }
 
-int nvb_kube_read_claims(struct nvb_docs *docs, struct nvb_kube_pod *pod,
-                         struct nvb_kube_container *container, struct nvb_error **err)
+int nvb_play_read_claims(struct nvb_docs *docs, struct nvb_play_pod *pod,
+                         struct nvb_play_container *container, struct nvb_error **err)
 {
-    struct nvb_doc *list = nvb_kube_find(nvb_kube_find(container->doc, "resources"), "claims");
+    struct nvb_doc *list = nvb_play_find(nvb_play_find(container->doc, "resources"), "claims");
     struct claims c = {pod->file, docs, container, NULL, err};
     int r = 0;
     if (!list || list->type != NVB_DOC_LIST)
         return 0;
     nvb_vec_foreach (item, &list->list) {
-        const char *name = nvb_kube_word(nvb_kube_find(item, "name"));
+        const char *name = nvb_play_word(nvb_play_find(item, "name"));
         struct nvb_doc *spec = NULL;
         if (!name)
             continue;
         r = find_spec(&c, pod, item, name, &spec);
         if (r == 0)
-            r = add_requests(&c, spec, nvb_kube_word(nvb_kube_find(item, "request")));
+            r = add_requests(&c, spec, nvb_play_word(nvb_play_find(item, "request")));
         if (r < 0)
             break;
     }

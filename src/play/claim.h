@@ -1,18 +1,18 @@
-#ifndef NVB_KUBE_CLAIM_H
-#define NVB_KUBE_CLAIM_H
+#ifndef NVB_PLAY_CLAIM_H
+#define NVB_PLAY_CLAIM_H
 
 /* Dynamic resource allocation (kubernetes.io/docs/concepts/scheduling-eviction/
  * dynamic-resource-allocation): a pod's claims, which its containers may share. Private to
- * src/kube. */
+ * src/play. */
 
-#include "kube/kube.h"
+#include "play/play.h"
 
 /*
  * Appends to CONTAINER the requests of the claims that its resources name. A claim's contents are a
  * ResourceClaim or ResourceClaimTemplate among DOCS; one that is not there, a class of devices that
  * is not known and a selector are errors at their places. Returns 0 or -1.
  */
-int nvb_kube_read_claims(struct nvb_docs *docs, struct nvb_kube_pod *pod,
-                         struct nvb_kube_container *container, struct nvb_error **err);
+int nvb_play_read_claims(struct nvb_docs *docs, struct nvb_play_pod *pod,
+                         struct nvb_play_container *container, struct nvb_error **err);
 
 #endif

@@ -1,8 +1,8 @@
-#include "kube/tree.h"
+#include "play/tree.h"
 
 #include <string.h>
 
-struct nvb_doc *nvb_kube_find(struct nvb_doc *map, const char *key)
+struct nvb_doc *nvb_play_find(struct nvb_doc *map, const char *key)
 {
     if (!map || map->type != NVB_DOC_MAP)
         return NULL;
@@ -12,9 +12,9 @@ struct nvb_doc *nvb_kube_find(struct nvb_doc *map, const char *key)
     return NULL;
 }
 
-struct nvb_doc *nvb_kube_at(struct nvb_doc *map, const char *key)
+struct nvb_doc *nvb_play_at(struct nvb_doc *map, const char *key)
 {
-    struct nvb_doc *there = nvb_kube_find(map, key);
+    struct nvb_doc *there = nvb_play_find(map, key);
     if (!there)
         return nvb_doc_put(map, key);
     if (there->type == NVB_DOC_NULL)
@@ -22,7 +22,7 @@ struct nvb_doc *nvb_kube_at(struct nvb_doc *map, const char *key)
     return there;
 }
 
-void nvb_kube_remove(struct nvb_doc *map, const char *key)
+void nvb_play_remove(struct nvb_doc *map, const char *key)
 {
     if (!map || map->type != NVB_DOC_MAP)
         return;
@@ -38,17 +38,17 @@ void nvb_kube_remove(struct nvb_doc *map, const char *key)
     }
 }
 
-const char *nvb_kube_word(const struct nvb_doc *doc)
+const char *nvb_play_word(const struct nvb_doc *doc)
 {
     return doc && doc->type != NVB_DOC_LIST && doc->type != NVB_DOC_MAP ? doc->text : NULL;
 }
 
-struct nvb_doc *nvb_kube_find_item(struct nvb_doc *list, const char *key, const char *text)
+struct nvb_doc *nvb_play_find_item(struct nvb_doc *list, const char *key, const char *text)
 {
     if (!list || list->type != NVB_DOC_LIST)
         return NULL;
     nvb_vec_foreach (item, &list->list) {
-        const char *word = nvb_kube_word(nvb_kube_find(item, key));
+        const char *word = nvb_play_word(nvb_play_find(item, key));
         if (word && strcmp(word, text) == 0)
             return item;
     }

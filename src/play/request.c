@@ -1,16 +1,16 @@
-#include "kube/request.h"
+#include "play/request.h"
 
 #include <string.h>
 
-#include "kube/tree.h"
 #include "plan/visible.h"
+#include "play/tree.h"
 
-void nvb_kube_request_done(struct nvb_kube_request *request)
+void nvb_play_request_done(struct nvb_play_request *request)
 {
     free(request->resource);
     free(request->what);
     free(request->claim);
-    *request = (struct nvb_kube_request){0};
+    *request = (struct nvb_play_request){0};
 }
 
 /* Names that a device plugin gives what CDI's files call otherwise. */
@@ -35,16 +35,16 @@ static bool is_extended(const char *resource)
 }
 
 /* Whether RESOURCE is a device, and which kind. */
-static bool classify(const char *resource, enum nvb_kube_kind *ret, char **ret_what)
+static bool classify(const char *resource, enum nvb_play_kind *ret, char **ret_what)
 {
     static const char nvidia[] = "nvidia.com/";
     const char *name = resource + strlen(nvidia);
     if (!is_extended(resource))
         return false;
     if (strchr(resource, '=')) {
-        *ret = NVB_KUBE_NAMED;
+        *ret = NVB_PLAY_NAMED;
     } else if (!nvb_has_prefix(resource, nvidia)) {
-        *ret = NVB_KUBE_FOREIGN;
+        *ret = NVB_PLAY_FOREIGN;
         *ret_what = nvb_strdup(resource);
         for (size_t i = 0; i < NVB_COUNT(aliases); i++)
             if (strcmp(resource, aliases[i].resource) == 0) {
@@ -52,14 +52,14 @@ static bool classify(const char *resource, enum nvb_kube_kind *ret, char **ret_w
                 *ret_what = nvb_strdup(aliases[i].kind);
             }
     } else if (strcmp(name, "gpu") == 0) {
-        *ret = NVB_KUBE_GPU;
+        *ret = NVB_PLAY_GPU;
     } else if (strcmp(name, "gpu.shared") == 0) {
-        *ret = NVB_KUBE_SHARED;
+        *ret = NVB_PLAY_SHARED;
     } else if (nvb_has_prefix(name, "mig-")) {
-        *ret = NVB_KUBE_MIG;
+        *ret = NVB_PLAY_MIG;
         *ret_what = nvb_strdup(name + strlen("mig-"));
     } else {
-        *ret = NVB_KUBE_FOREIGN;
+        *ret = NVB_PLAY_FOREIGN;
         *ret_what = nvb_strdup(resource);
     }
     return true;
@@ -67,7 +67,7 @@ static bool classify(const char *resource, enum nvb_kube_kind *ret, char **ret_w
 
 static int fail_count(const struct nvb_doc_member *member, const char *file, struct nvb_error **err)
 {
-    const char *word = nvb_kube_word(&member->value);
+    const char *word = nvb_play_word(&member->value);
     (void)nvb_error_make(err, NVB_ERROR_CONFIG, 0, "'%s' is %s%s%s, not a number of devices",
                          member->key, word ? "'" : nvb_doc_type_name(member->value.type),
                          word ? word : "", word ? "'" : "");
@@ -78,13 +78,13 @@ static int fail_count(const struct nvb_doc_member *member, const char *file, str
 static int read_count(const struct nvb_doc_member *member, const char *file, uint64_t *ret,
                       struct nvb_error **err)
 {
-    const char *word = nvb_kube_word(&member->value);
+    const char *word = nvb_play_word(&member->value);
     if (!word || nvb_parse_u64(word, strlen(word), 10, ret) < 0 || *ret > 4096)
         return fail_count(member, file, err);
     return 0;
 }
 
-static struct nvb_kube_request *find(struct nvb_kube_requests *requests, const char *resource)
+static struct nvb_play_request *find(struct nvb_play_requests *requests, const char *resource)
 {
     nvb_vec_foreach (request, requests)
         if (strcmp(request->resource, resource) == 0)
@@ -92,10 +92,10 @@ static struct nvb_kube_request *find(struct nvb_kube_requests *requests, const c
     return NULL;
 }
 
-static int check_shares(const struct nvb_kube_request *request, const char *file,
+static int check_shares(const struct nvb_play_request *request, const char *file,
                         struct nvb_error **err)
 {
-    if (request->kind != NVB_KUBE_SHARED || request->count <= 1)
+    if (request->kind != NVB_PLAY_SHARED || request->count <= 1)
         return 0;
     (void)nvb_error_make(err, NVB_ERROR_CONFIG, 0,
                          "'%s' is %llu: more than one share of a GPU is no more of it",
@@ -107,17 +107,17 @@ static int check_shares(const struct nvb_kube_request *request, const char *file
 
 /* A device cannot be promised more than once: where both are given they are the same
  * (kubernetes.io/docs/tasks/manage-gpus/scheduling-gpus). */
-static int add(const struct nvb_doc_member *member, const char *file, struct nvb_kube_requests *ret,
+static int add(const struct nvb_doc_member *member, const char *file, struct nvb_play_requests *ret,
                struct nvb_error **err)
 {
-    enum nvb_kube_kind kind = NVB_KUBE_GPU;
+    enum nvb_play_kind kind = NVB_PLAY_GPU;
     _cleanup_free_ char *what = NULL;
     uint64_t count = 0;
     if (!classify(member->key, &kind, &what))
         return 0;
     if (read_count(member, file, &count, err) < 0)
         return -1;
-    struct nvb_kube_request *there = find(ret, member->key);
+    struct nvb_play_request *there = find(ret, member->key);
     if (there && there->count != count) {
         (void)nvb_error_make(err, NVB_ERROR_CONFIG, 0,
                              "'%s' is %llu in requests and %llu in limits", member->key,
@@ -127,8 +127,8 @@ static int add(const struct nvb_doc_member *member, const char *file, struct nvb
     }
     if (there)
         return 0;
-    struct nvb_kube_request *request = nvb_vec_add(ret);
-    *request = (struct nvb_kube_request){
+    struct nvb_play_request *request = nvb_vec_add(ret);
+    *request = (struct nvb_play_request){
         .kind = kind,
         .resource = nvb_strdup(member->key),
         .what = TAKE_PTR(what),
@@ -140,7 +140,7 @@ static int add(const struct nvb_doc_member *member, const char *file, struct nvb
 }
 
 static int read_list(struct nvb_doc *resources, const char *key, const char *file,
-                     struct nvb_kube_requests *ret, struct nvb_error **err)
+                     struct nvb_play_requests *ret, struct nvb_error **err)
 {
     const struct nvb_doc *list = nvb_doc_find(resources, key);
     if (!list || list->type == NVB_DOC_NULL)
@@ -158,16 +158,16 @@ static int read_list(struct nvb_doc *resources, const char *key, const char *fil
 }
 
 /* NVIDIA's runtimes, as a node's default, read the variable (plan/visible.h). */
-static void read_variable(struct nvb_doc *container, struct nvb_kube_requests *ret)
+static void read_variable(struct nvb_doc *container, struct nvb_play_requests *ret)
 {
-    struct nvb_doc *item = nvb_kube_find_item(nvb_kube_find(container, "env"), "name", NVB_VISIBLE);
-    const struct nvb_doc *value = nvb_kube_find(item, "value");
-    const char *word = nvb_kube_word(value);
+    struct nvb_doc *item = nvb_play_find_item(nvb_play_find(container, "env"), "name", NVB_VISIBLE);
+    const struct nvb_doc *value = nvb_play_find(item, "value");
+    const char *word = nvb_play_word(value);
     if (ret->count || !word || !*word || strcmp(word, "void") == 0 || strcmp(word, "none") == 0)
         return;
-    struct nvb_kube_request *request = nvb_vec_add(ret);
-    *request = (struct nvb_kube_request){
-        .kind = NVB_KUBE_SELECTED,
+    struct nvb_play_request *request = nvb_vec_add(ret);
+    *request = (struct nvb_play_request){
+        .kind = NVB_PLAY_SELECTED,
         .resource = nvb_strdup(NVB_VISIBLE),
         .what = nvb_strdup(word),
         .count = 1,
@@ -176,15 +176,15 @@ static void read_variable(struct nvb_doc *container, struct nvb_kube_requests *r
     };
 }
 
-int nvb_kube_read_requests(struct nvb_doc *container, const char *file,
-                           struct nvb_kube_requests *ret, struct nvb_error **err)
+int nvb_play_read_requests(struct nvb_doc *container, const char *file,
+                           struct nvb_play_requests *ret, struct nvb_error **err)
 {
-    struct nvb_doc *resources = nvb_kube_find(container, "resources");
+    struct nvb_doc *resources = nvb_play_find(container, "resources");
     if (read_list(resources, "limits", file, ret, err) < 0)
         return -1;
     if (read_list(resources, "requests", file, ret, err) < 0)
         return -1;
-    if (!nvb_kube_find(resources, "claims"))
+    if (!nvb_play_find(resources, "claims"))
         read_variable(container, ret);
     return 0;
 }
