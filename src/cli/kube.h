@@ -5,6 +5,7 @@
 
 #include "cli/cli.h"
 #include "cli/planning.h"
+#include "play/play.h"
 
 extern const struct nvb_cli_option nvb_kube_play_options[];
 extern const struct nvb_cli_option nvb_kube_down_options[];
@@ -39,5 +40,18 @@ int nvb_kube_become(const struct nvb_cli_planning *planning, const char *verb,
  */
 void nvb_kube_pass_on(const struct nvb_cli_option *table, const struct nvb_cli_values *values,
                       size_t first, struct nvb_strv *ret);
+
+/* How GPUs are chosen. All borrowed. */
+struct nvb_kube_choosing {
+    const struct nvb_cli_planning *planning; /* with its engine */
+    const struct nvb_strv *gone;             /* pods that are about to be replaced */
+    bool dry_run;                            /* nothing is loaded or made */
+    bool share;
+};
+
+/* Chooses for PODS among what this machine has and no container holds (nvb_play_choose). Returns 0
+ * or -1. */
+int nvb_kube_choose_gpus(const struct nvb_kube_choosing *how, struct nvb_play_pods *pods,
+                         struct nvb_notes *notes, struct nvb_error **err);
 
 #endif
