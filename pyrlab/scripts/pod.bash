@@ -59,6 +59,34 @@ find_compose() {
     compose+=(-p pyrlab -f "$here/compose.yml")
 }
 
+# A second file with what the GPUs need, written by nvbind; compose.yml alone knows none.
+add_gpus_to_compose() {
+    local tool=docker-compose file=$state/compose.gpus.yml
+    if [ "${run[0]}" = "$CONTAINER_RUNTIME" ]; then
+        [ ${#gpu_words[@]} -eq 0 ] || say "warning: without nvbind compose starts the lab without DOCKER_ARGS"
+        return
+    fi
+    [ "$CONTAINER_RUNTIME" = docker ] || tool=podman-compose
+    mkdir -p "$state"
+    "$nvbind" -q generate compose --for "$tool" --service jupyter -o "$file" --runtime "$CONTAINER_RUNTIME" \
+        --name pyrlab-jupyter "${gpu_words[@]}" "$LAB_IMAGE" || die "nvbind wrote no GPUs for compose"
+    compose+=(-f "$file")
+}
+
+# TB_COMMAND as a list: tools differ in how they take a text with blanks that a variable brings.
+add_command_to_compose() {
+    local file=$state/compose.command.yml word list=''
+    split_words TB_COMMAND
+    for word in "${split[@]}"; do
+        word=${word//\\/\\\\}
+        word=${word//\"/\\\"}
+        list+="${list:+, }\"${word//\$/\$\$}\""
+    done
+    mkdir -p "$state"
+    printf 'services:\n  tensorboard:\n    command: [%s]\n' "$list" >"$file" || die "'$file' cannot be written"
+    compose+=(-f "$file")
+}
+
 # What compose.yml fills in. A user namespace of its own is none of compose's words that both engines
 # take: rootless, the lab's root is its caller.
 compose_environment() {
@@ -77,6 +105,9 @@ compose_up() {
     find_compose
     LAB_IMAGE=$(lab_image pylab)
     check_free PYPORT TFPORT
+    choose_runner ""
+    add_gpus_to_compose
+    add_command_to_compose
     read_token pylab-compose
     compose_environment
     "${compose[@]}" up -d || die "compose did not start the lab"

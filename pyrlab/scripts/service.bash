@@ -67,6 +67,7 @@ check_quadlet() {
     [[ $version =~ ^([0-9]+)\.([0-9]+) ]] || die "podman says no version: '$version'"
     ((BASH_REMATCH[1] * 100 + BASH_REMATCH[2] >= 404)) || die "Podman $version has no Quadlet, which came with 4.4" \
         "make pylab, or a newer Podman"
+    command -v systemctl >/dev/null || die "there is no systemctl here, and a service is systemd's to start" "make pylab"
 }
 
 # quoted WORD: as an ExecStart= line has it. Quadlet itself takes no care of "$" and "%".
@@ -103,5 +104,6 @@ WantedBy=default.target
 UNIT
     mv "$file.new" "$file"
     say "written: $file"
-    systemctl "$2" daemon-reload 2>/dev/null || say "systemd was not told of it: systemctl $2 daemon-reload"
+    systemctl "$2" daemon-reload ||
+        say "systemd was not told of it: systemctl $2 daemon-reload, from a session of $(id -un)"
 }

@@ -116,10 +116,13 @@ smi() {
     mkdir -p "$NOTES/with \$a 'blank'"
     chown "$NVBIND_T_UID" "$NOTES/with \$a 'blank'"
     lab_make compose_up PYLAB=mini TB_IMAGE=pylab-mini:3.12-bullseye "NOTEBOOKS=$NOTES/with \$a 'blank'" \
-        TB_COMMAND='python3 -m http.server 6006 --directory /logs'
+        TB_COMMAND='python3 -m "http.server" 6006 --directory /logs'
     [ "$status" -eq 0 ]
-    [[ $(curl -s -m 10 http://127.0.0.1:6006/) = *Directory* ]]
+    [[ $(curl -s --retry 20 --retry-all-errors --retry-delay 1 http://127.0.0.1:6006/) = *Directory* ]]
     [[ $(api /contents | tail -1) = 403 ]]
+    run docker exec pyrlab-jupyter sh -c 'nvidia-smi; echo "exit $?"'
+    echo "$output"
+    [[ $output = *"exit 9"* || $output = *"exit $(smi_status "$TREE")"* ]]
     run api /contents/volumes/notebooks/made.txt -X PUT -H "Authorization: token $TOKEN" \
         -d '{"type": "file", "format": "text", "content": "hello"}'
     [ "$(stat -c %u "$NOTES/with \$a 'blank'/made.txt")" = "$NVBIND_T_UID" ]

@@ -14,6 +14,11 @@ lab_setup_file() {
     need_part pyrlab
     local store=$NVBIND_T_CACHE/store/pyrlab/store
     [ "$NVBIND_T_MODE" = root ] || skip "started by an ordinary user: the images' store is root's to lay"
+    # Another Podman gets the images, without the layers of the build.
+    if [ -n "$NVBIND_T_TREE" ]; then
+        store=$NVBIND_T_CACHE/store/pyrlab-$NVBIND_T_TREE
+        install -d -o "$NVBIND_T_UID" -g "$NVBIND_T_UID" "$store"
+    fi
     [ -d "$store" ] || skip "the store of the images is gone: tests/lib/cache clean pyrlab"
     sed -i "s|^rootless_storage_path.*|rootless_storage_path = \"$store\"|" "$NVBIND_T_DIR/conf/user/storage.conf"
     lay_test_lab podman --isolation=chroot
@@ -21,6 +26,7 @@ lab_setup_file() {
     lay_networks
     # Left by a run that was cut short.
     podman_rootless rm -af -t 0 >/dev/null
+    [ -z "$NVBIND_T_TREE" ] || podman_rootless load -q <"$(part_path pyrlab)" >/dev/null
 }
 
 # Rootless Podman lays a folder of its own over /run while it makes a network, and everything of these
