@@ -6,11 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "cli/cli.h"
 #include "cli/compose.h"
 #include "cli/help.h"
+#include "compose/relocate.h"
 #include "plan/configure.h"
 #include "plan/resolve.h"
 #include "writer/writer.h"
@@ -146,6 +148,35 @@ static void add_environment(struct nvb_compose_run *run)
         nvb_strv_addf(&run->exec.added, "DOCKER_HOST=%s", run->tool.url);
 }
 
+/* podman-compose's words for copies of the files: what it would have taken from their folder. */
+static void add_copies(const struct nvb_compose_run *run, struct nvb_strv *argv)
+{
+    const struct nvb_strv *globals = &run->call.globals;
+    _cleanup_free_ char *name = nvb_compose_relocate_name(&run->model, &run->project);
+    _cleanup_free_ char *dotenv = nvb_strdupf("%s/.env", run->project.directory);
+    bool is_named = false;
+    for (size_t i = 0; i < globals->count; i++) {
+        const char *word = globals->items[i];
+        is_named = is_named || nvb_has_prefix(word, "-p") || nvb_has_prefix(word, "--project-name");
+        if (strcmp(word, "-f") == 0 || strcmp(word, "--file") == 0)
+            i++;
+        else if (!nvb_has_prefix(word, "-f") && !nvb_has_prefix(word, "--file="))
+            nvb_strv_add(argv, word);
+    }
+    for (size_t i = 0; i < run->copies.count; i++) {
+        nvb_strv_add(argv, "-f");
+        nvb_strv_addf(argv, "%s/%zu.yaml", run->folder, i);
+    }
+    if (name && !is_named) {
+        nvb_strv_add(argv, "-p");
+        nvb_strv_add(argv, name);
+    }
+    if (run->call.env_files.count == 0 && access(dotenv, F_OK) == 0) {
+        nvb_strv_add(argv, "--env-file");
+        nvb_strv_add(argv, dotenv);
+    }
+}
+
 /* The command line. The files are named by it once there is one of ours; PATH is that, or NULL. */
 static void build_line(struct nvb_compose_run *run, const char *path)
 {
@@ -153,7 +184,10 @@ static void build_line(struct nvb_compose_run *run, const char *path)
     const bool is_docker = run->tool.flavour == NVB_COMPOSE_DOCKER;
     run->exec.program = nvb_strdup(run->tool.program);
     add_words(argv, &run->tool.words);
-    add_words(argv, &run->call.globals);
+    if (run->copies.count)
+        add_copies(run, argv);
+    else
+        add_words(argv, &run->call.globals);
     if (path && is_docker && run->call.files.count == 0)
         nvb_vec_foreach (file, &run->project.files) {
             nvb_strv_add(argv, "-f");
@@ -194,9 +228,33 @@ static int write_files(const struct nvb_compose_run *run, const struct nvb_str *
     _cleanup_free_ char *program = NULL;
     if (nvb_file_make_folders(run->folder, 0700, err) < 0)
         return -1;
+    for (size_t i = 0; i < run->copies.count; i++) {
+        _cleanup_free_ char *copy = nvb_strdupf("%s/%zu.yaml", run->folder, i);
+        const char *text = run->copies.items[i];
+        if (nvb_file_write(copy, text, strlen(text), 0600, err) < 0)
+            return -1;
+    }
     return run->tool.flavour == NVB_COMPOSE_PODMAN
                ? nvb_compose_write_stand_in(run, &program, err)
                : nvb_file_write(path, override->data, override->len, 0600, err);
+}
+
+/* podman-compose breaks off at some requests, and has no way to take one away. */
+static int copy_files(struct nvb_compose_run *run, struct nvb_error **err)
+{
+    unsigned version = 0;
+    _cleanup_error_ struct nvb_error *own = NULL;
+    int r = nvb_compose_must_relocate(&run->model, &own);
+    if (r == 0)
+        return 0;
+    if (nvb_compose_tool_version(&run->tool, environ, &version, err) < 0)
+        return -1;
+    if (version < NVB_COMPOSE_READS_VERSION)
+        return 0;
+    if (r > 0)
+        return nvb_compose_relocate(&run->model, &run->project, &run->copies, err);
+    *err = TAKE_PTR(own);
+    return -1;
 }
 
 /* Reads and plans the project. Returns 0 or -1. */
@@ -207,13 +265,17 @@ static int prepare(struct nvb_compose_run *run, bool must, struct nvb_error **er
     if (nvb_compose_project_find(&run->call, run->tool.flavour, environ, &run->project, err) < 0 ||
         nvb_compose_model_read(&run->project, run->tool.flavour, &run->model, err) < 0)
         return -1;
-    return nvb_compose_plan(run, err);
+    int r = nvb_compose_plan(run, err);
+    if (r < 0 || run->parts.count == 0 || run->tool.flavour != NVB_COMPOSE_PODMAN)
+        return r;
+    return copy_files(run, err);
 }
 
 static int become(struct nvb_compose_run *run, const struct nvb_cli_values *values,
                   struct nvb_error **err)
 {
     _cleanup_str_ struct nvb_str text = NVB_STR_INIT;
+    _cleanup_str_ struct nvb_str content = NVB_STR_INIT;
     _cleanup_free_ char *path = NULL;
     run->prints = values->values[COMPOSE_DRY_RUN].count || values->values[COMPOSE_PRINT].count;
     int r = prepare(run, values->values[COMPOSE_PRINT].count > 0, err);
@@ -221,8 +283,13 @@ static int become(struct nvb_compose_run *run, const struct nvb_cli_values *valu
     if (r < 0)
         return -1;
     if (run->parts.count) {
-        if (nvb_compose_override_write(&run->override, &text, err) < 0 ||
-            make_folder(run, &text, err) < 0)
+        if (nvb_compose_override_write(&run->override, &text, err) < 0)
+            return -1;
+        /* One folder for each content of all that lies in it. */
+        nvb_vec_foreach (copy, &run->copies)
+            nvb_str_addf(&content, "%s", *copy);
+        nvb_str_add(&content, text.data);
+        if (make_folder(run, &content, err) < 0)
             return -1;
         path = nvb_strdupf("%s/%s", run->folder,
                            run->tool.flavour == NVB_COMPOSE_DOCKER ? "override.yaml" : "podman");

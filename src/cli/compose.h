@@ -31,6 +31,7 @@ struct nvb_compose_run {
     struct nvb_compose_override override;
     bool prints;            /* nothing is run */
     struct nvb_notes notes; /* each once, whichever service it came from */
+    struct nvb_strv copies; /* texts of the project's files that the tool gets in their place */
     char *folder;           /* where its files go, or NULL: none is written */
     struct nvb_exec exec;
 };

@@ -35,6 +35,7 @@ void nvb_compose_run_done(struct nvb_compose_run *run)
     nvb_compose_model_done(&run->model);
     nvb_notes_done(&run->notes);
     nvb_exec_done(&run->exec);
+    nvb_strv_done(&run->copies);
     free(run->folder);
 }
 

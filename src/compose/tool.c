@@ -188,11 +188,23 @@ int nvb_compose_tool_find(unsigned kinds, char *const *environment, const struct
     const bool by_podman = (kinds & NVB_ENGINE_PODMAN) && podman;
     if ((by_podman && (use_provider(&f) || use_podman_compose(&f))) ||
         (kinds == NVB_ENGINE_PODMAN && use_podman_socket(&f, NULL)) ||
-        ((kinds & NVB_ENGINE_DOCKER) && use_docker(&f)) || (by_podman && use_podman_socket(&f, NULL))) {
+        ((kinds & NVB_ENGINE_DOCKER) && use_docker(&f)) ||
+        (by_podman && use_podman_socket(&f, NULL))) {
         *ret = TAKE_STRUCT(tool);
         return 0;
     }
     return fail_none(kinds, err);
+}
+
+/* Where the number stands in what the tool prints; podman-compose tells Podman's as well. */
+static const char *find_number(const struct nvb_compose_tool *tool, const char *text)
+{
+    const char *behind = text;
+    if (tool->flavour == NVB_COMPOSE_PODMAN) {
+        behind = strstr(text, "podman-compose");
+        behind = behind ? strstr(behind, "version") : NULL;
+    }
+    return behind ? behind + strcspn(behind, "0123456789") : "";
 }
 
 int nvb_compose_tool_version(const struct nvb_compose_tool *tool, char *const *environment,
@@ -207,11 +219,12 @@ int nvb_compose_tool_version(const struct nvb_compose_tool *tool, char *const *e
     nvb_vec_foreach (word, &tool->words)
         nvb_strv_add(&words, *word);
     nvb_strv_add(&words, "version");
-    nvb_strv_add(&words, "--short");
+    if (tool->flavour == NVB_COMPOSE_DOCKER)
+        nvb_strv_add(&words, "--short");
     if (nvb_process_capture(tool->program, nvb_strv_terminate(&words), environment, VERSION_MS,
                             1 << 16, &out, &why, &status, err) < 0)
         return -1;
-    const char *text = out.data[0] == 'v' ? out.data + 1 : out.data;
+    const char *text = find_number(tool, out.data);
     const size_t len = strspn(text, "0123456789");
     const char *behind = text[len] == '.' ? text + len + 1 : "";
     if (status != 0 || nvb_parse_u64(text, len, 10, &major) < 0 ||

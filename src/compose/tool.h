@@ -28,11 +28,14 @@ void nvb_compose_tool_done(struct nvb_compose_tool *tool);
 int nvb_compose_tool_find(unsigned kinds, char *const *environment, const struct nvb_user *user,
                           struct nvb_compose_tool *ret, struct nvb_error **err);
 
-/* Asks a Docker Compose for its version: major * 100 + minor. Returns 0 or -1. */
+/* Asks the tool for its version: major * 100 + minor. Returns 0 or -1. */
 int nvb_compose_tool_version(const struct nvb_compose_tool *tool, char *const *environment,
                              unsigned *ret, struct nvb_error **err);
 
 /* The first Docker Compose that knows !reset and !override, and DeviceRequests by CDI. */
 #define NVB_COMPOSE_TAGS_VERSION 224
+
+/* The first podman-compose that reads requests itself, and so can break off at one. */
+#define NVB_COMPOSE_READS_VERSION 101
 
 #endif

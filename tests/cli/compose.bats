@@ -34,6 +34,7 @@ fake_tool() {
 #!/bin/bash
 case "\$*" in
     *"version --short"*) echo "${2:-2.26.1-4}"; exit ;;
+    version) echo "podman-compose version ${2:-1.0.3}"; echo "using podman version: 4.3.1"; exit ;;
     --version) echo "Docker version 26.1.5, build 0"; exit ;;
     *" info --format "* | "info --format "*) echo '{"ServerVersion": "26.1.5", "DefaultRuntime": "${RUNTIME:-runc}"}'; exit ;;
 esac
@@ -45,7 +46,7 @@ FAKE
 
 fake_podman_compose() {
     fake_engine podman 4.3.1
-    fake_tool podman-compose
+    fake_tool podman-compose "${1:-}"
 }
 
 # Docker with its plugin, and nothing of Podman's.
@@ -223,4 +224,45 @@ compose() { (cd "${DIR:-project}" && nvbind compose "$@"); }
     : >"$tool"
     DOCKER_HOST=unix:///run/podman/podman.sock run compose --runtime docker down
     [ "$(tail -n 1 "$tool")" = "env unix:///run/podman/podman.sock" ]
+}
+
+@test "podman-compose that breaks off at a count by variable gets copies, whose paths are whole" {
+    fake_podman_compose 1.3.0
+    echo GPUS=2 >project/.env
+    cat >>project/compose.yaml <<'YAML'
+    build: {context: ./web}
+    env_file: [a.env, {path: /b.env}]
+    volumes: ["./data:/data:ro", named:/n, "${DATA:-./more}:/more", {type: bind, source: ../c, target: /c}]
+    command: [sh, -c, "echo $$HOME"]
+    mem_limit: 0777
+secrets: {s: {file: s.txt}}
+YAML
+    run compose --runtime podman -f compose.yaml up
+    echo "$output"
+    [ "$status" -eq 7 ]
+    mapfile -t words <"$tool"
+    copy=${words[1]}
+    [ "${words[*]:2:4}" = "-p project --env-file $BATS_TEST_TMPDIR/project/.env" ]
+    [ "${words[*]:6:1} ${words[*]:8:1}" = "--podman-path up" ]
+    here=$BATS_TEST_TMPDIR/project
+    cat "$copy"
+    grep -q "count: 2$" "$copy"
+    for path in "context: $here/./web" "- $here/a.env" "path: /b.env" "$here/./data:/data:ro" \
+        "named:/n" "$here/./more:/more" "source: $here/../c" "file: $here/s.txt" "mem_limit: 0777" \
+        'echo $$HOME'; do
+        grep -qF -- "$path" "$copy"
+    done
+    # A name of the project's own, and the user's, go first.
+    : >"$tool"
+    COMPOSE_PROJECT_NAME=x run compose --runtime podman up
+    run ! grep -qx -- -p "$tool"
+    : >"$tool"
+    run compose --runtime podman -p mine --env-file=.env up
+    [ "$(grep -cx -- -p "$tool")" -eq 1 ]
+    [ "$(grep -c -- --env-file "$tool")" -eq 1 ]
+    # A whole number needs none.
+    sed -i 's/count: [^,]*/count: 1/' project/compose.yaml
+    : >"$tool"
+    run compose --runtime podman -f compose.yaml up
+    [ "$(head -n 2 "$tool" | tr '\n' ' ')" = "-f compose.yaml " ]
 }

@@ -73,7 +73,7 @@ x-gpu: &gpu
       reservations:
         devices:
           - driver: nvidia
-            count: 1
+            count: \${GPUS:-9}
             capabilities: [gpu]
 services:
   anchor:
@@ -182,6 +182,39 @@ fit_to_tool() {
     [ "$TOOL" = docker ] || command -v podman-compose >/dev/null || skip "podman-compose is not installed"
     fit_to_tool
     up_and_down
+}
+
+@test "where a specification is in force, by its names" {
+    local names=(anchor names none)
+    # A device below another root cannot be moved by a specification without root.
+    [ "$TOOL" = docker ] || skip "the GPUs of these tests lie in a folder"
+    mkdir -p /etc/cdi
+    as_root "$NVBIND_BIN/nvbind" --host-root "$TREE" cdi generate --output /etc/cdi/nvidia.yaml
+    rm -f "$PROJECT"/out/*
+    run --separate-stderr compose --print-override
+    echo "$output"
+    [[ $output = *"- driver: cdi"*"- nvidia.com/gpu=0"* && $output != *libcuda* ]]
+    run compose up "${names[@]}"
+    echo "$output" | grep -v '^\['
+    [ "$status" -eq 0 ]
+    run compose down
+    rm /etc/cdi/nvidia.yaml
+    sees anchor nvidia0
+    sees names nvidia1
+    run ! grep -q nvidia. "$PROJECT/out/none" || grep -q 'status 127' "$PROJECT/out/none"
+}
+
+@test "run: the service's GPU and the command's own status; GPUs that there are not" {
+    run compose run --rm -T gpuslist sh -c 'ls /dev/nvidia?; exit 7'
+    echo "$output"
+    [ "$status" -eq 7 ]
+    [[ $output = *nvidia1* && $output != *nvidia0* ]]
+    run compose down
+    VARS=(GPUS=9)
+    run compose up anchor none
+    echo "$output"
+    [ "$status" -eq 1 ]
+    [[ $output = *"compose.yaml:"*": the service 'anchor': 9 GPUs are wanted and 2 are there"* ]]
 }
 
 # Docker Compose comes out of another tree.
