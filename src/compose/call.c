@@ -99,8 +99,8 @@ const char *nvb_compose_call_command(const struct nvb_compose_call *call)
 
 bool nvb_compose_call_makes(const struct nvb_compose_call *call)
 {
-    static const char *const making[] = {"up",    "run",    "create",  "scale",
-                                         "watch", "config", "convert", "systemd"};
+    static const char *const making[] = {"up",    "run",    "create", "scale",
+                                         "watch", "config", "convert"};
     const char *command = nvb_compose_call_command(call);
     for (size_t i = 0; command && i < NVB_COUNT(making); i++)
         if (strcmp(command, making[i]) == 0)

@@ -14,7 +14,7 @@ setup() {
     mkdir -m 0700 "$XDG_RUNTIME_DIR"
     tool=$BATS_TEST_TMPDIR/tool
     : >"$tool"
-    unset ${!COMPOSE_*} PODMAN_COMPOSE_PROVIDER
+    for name in ${!COMPOSE_*} PODMAN_COMPOSE_PROVIDER; do unset "$name"; done
     mkdir -p project/sub
     cat >project/compose.yaml <<'YAML'
 x-gpu: &gpu
