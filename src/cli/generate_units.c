@@ -111,8 +111,11 @@ static int install(const struct nvb_generate *g, bool quadlet, struct nvb_error 
     if (!quadlet)
         nvb_str_addf(&out, "at boot:   systemctl%s enable %s\n", g->is_user ? " --user" : "",
                      g->unit);
+    const char *user = quadlet ? NULL : nvb_cli_value(&g->values, NVB_GENERATE_SERVICE_USER);
     if (g->is_user)
         nvb_str_add(&out, "without a login: loginctl enable-linger\n");
+    else if (user)
+        nvb_str_addf(&out, "when %s logs out: loginctl enable-linger %s\n", user, user);
     return nvb_cli_print(g->cli, out.data, out.len) == NVB_EXIT_OK ? 0 : -1;
 }
 

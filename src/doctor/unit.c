@@ -150,16 +150,16 @@ static void correct_user(struct nvb_unit_file *file)
     struct nvb_unit_entry *last = nvb_unit_last(file, "Unit");
     _cleanup_free_ char *manager =
         entry ? nvb_strdupf("user@%u.service", (unsigned)entry->pw_uid) : NULL;
-    if (!manager || !last) {
-        nvb_unit_remark(file, false, user->line,
-                        "%s needs a runtime folder at boot: sudo loginctl enable-linger %s",
-                        user->value, user->value);
-    } else if (!names_unit(file, manager)) {
-        nvb_str_addf(&last->after, "Requires=%s\nAfter=%s\n", manager, manager);
+    if (manager && last && !names_unit(file, manager)) {
+        nvb_str_addf(&last->after, "Wants=%s\nAfter=%s\n", manager, manager);
         nvb_unit_remark(file, true, last->line,
-                        "%s has no runtime folder where it is not logged in: %s makes it, added",
-                        user->value, manager);
+                        "%s has no runtime folder at boot before %s makes it: added", user->value,
+                        manager);
     }
+    nvb_unit_remark(file, false, user->line,
+                    "%s's runtime folder and containers go when %s logs out: sudo loginctl "
+                    "enable-linger %s",
+                    user->value, user->value, user->value);
 }
 
 static void correct_targets(struct nvb_unit_file *file)

@@ -163,7 +163,7 @@ int nvb_writer_systemd(const struct nvb_request *request, const struct nvb_plan 
     if (options->user)
         nvb_str_addf(&s,
                      "# Makes %s's runtime folder and systemd, without a login.\n"
-                     "Requires=user@%u.service\nAfter=user@%u.service\n",
+                     "Wants=user@%u.service\nAfter=user@%u.service\n",
                      options->user, (unsigned)options->uid, (unsigned)options->uid);
     nvb_str_add(&s, "\n[Service]\n");
     nvb_str_add(&s, podman ? "# conmon tells systemd when the container runs, and is the service's "

@@ -71,6 +71,19 @@ sees_gpus() {
     [ "$rc" -eq 9 ]
 }
 
+# every VERB: for all services of a systemd at once.
+every() {
+    local verb=$1 who line
+    for who in root login; do
+        local names=()
+        for line in "${services[@]}"; do
+            read -r _ unit _ <<<"$line"
+            [ "${line%% *}" != "$who" ] || names+=("$unit")
+        done
+        ctl "$who" "$verb" "${names[@]}"
+    done
+}
+
 each() {
     local line who unit name
     for line in "${services[@]}"; do
@@ -195,8 +208,7 @@ teardown() {
     root ldconfig
     fresh() { root nvbind cdi refresh --check >/dev/null && root grep -q 535 /run/cdi/nvidia.com-gpu.yaml; }
     until_true 10 fresh
-    restart() { ctl "$1" restart "$2"; }
-    each restart
+    every restart
     has_535() { [ -n "$(inside "$@" find /usr/lib -name 'libcuda.so*' -exec md5sum {} + | grep "^$sum ")" ]; }
     sum=$(md5sum "$MACHINE"/usr/lib/x86_64-linux-gnu/nvidia/current/libcuda.so.535.*)
     sum=${sum%% *}
@@ -220,13 +232,12 @@ teardown() {
 }
 
 @test "they stop at once and leave nothing; the exit status is the container's" {
-    stop() { ctl "$1" stop "$2"; }
     ended_well() {
         [ "$(ctl "$1" show -P ActiveState -P Result "$2" | tr '\n' ' ')" = 'inactive success ' ] ||
             [ "$(ctl "$1" show -P ActiveState -P Result "$2" | tr '\n' ' ')" = 'success inactive ' ]
     }
     start=$SECONDS
-    each stop
+    every stop
     [ $((SECONDS - start)) -lt 10 ]
     each ended_well
     # The document's units say no --rm: theirs alone are kept, ended.
@@ -237,4 +248,68 @@ teardown() {
     root systemctl start status || true
     until_true 10 eval '[ "$(root systemctl show -P ActiveState status)" = failed ]'
     [ "$(root systemctl show -P ExecMainStatus status)" = 7 ]
+}
+
+# correct WHO FILE: the file as "doctor --unit" writes it, in its place; what it said in "remarks".
+correct() {
+    local who=$1 file=$2
+    "$who" nvbind doctor --unit "$file" >corrected 2>remarks || [ $? -eq 1 ]
+    cat remarks
+    put "$who" "$file" <corrected
+}
+
+@test "the document's units and Quadlet as doctor --unit corrects them start and come back" {
+    home=/home/$MACHINE_USER
+    put root /etc/systemd/system/gpu-service.service <"$units/system.service"
+    put login "$home/.config/systemd/user/gpu-service.service" <"$units/user.service"
+    put login "$home/.config/containers/systemd/lab.container" <"$units/gpu-service.container"
+    root systemctl enable --now nvbind-cdi-refresh.path nvbind-cdi-refresh.service
+    correct root /etc/systemd/system/gpu-service.service
+    grep -qx "Wants=user@$MACHINE_UID.service" corrected
+    correct login "$home/.config/systemd/user/gpu-service.service"
+    run ! grep -q -- '-d' corrected
+    correct login "$home/.config/containers/systemd/lab.container"
+    grep -qF "mkdir -p $home/data" remarks
+    login mkdir -p "$home/data"
+    for who in root login; do ctl "$who" daemon-reload; done
+    services=("root gpu-service gpu-service" "login gpu-service user-gpu-service" "login lab systemd-lab")
+    every start
+    until_true 10 each sees_gpus
+    each is_up
+    for who in root login; do
+        journal "$who" gpu-service >log
+        [ "$(tac log | sed '/Started/q' | grep -c "'-d' is left out")" -eq 0 ]
+    done
+    kill_it() { engine_of "$1" "$2" kill -s KILL "$3" >/dev/null; }
+    came_back() { [ "$(ctl "$1" show -P NRestarts "$2")" -ge 1 ] && sees_gpus "$@"; }
+    each kill_it
+    until_true 25 each came_back
+    every stop
+    [ -z "$(login podman ps -aq --filter name=systemd-lab)" ]
+}
+
+@test "a user without a session: one message with the fix, and lingering lets the unit start" {
+    gone() { ! root test -e "/run/user/$MACHINE_UID"; }
+    # logind asks who asks, and knows no process of another machine.
+    linger() { root systemd-run --pipe --wait --quiet loginctl "$1" "$MACHINE_USER"; }
+    linger disable-linger
+    root systemctl stop "user@$MACHINE_UID"
+    until_true 10 gone
+    put root /etc/systemd/system/gpu-service.service <"$units/system.service"
+    root systemctl daemon-reload
+    root systemctl start gpu-service
+    said() { journal root gpu-service | grep -F "$1"; }
+    until_true 10 said "error: '$MACHINE_USER' has no session"
+    said "hint: sudo loginctl enable-linger $MACHINE_USER"
+    linger enable-linger
+    until_true 20 sees_gpus root gpu-service gpu-service
+    # The corrected one asks for the user's systemd itself.
+    correct root /etc/systemd/system/gpu-service.service
+    linger disable-linger
+    root systemctl stop gpu-service
+    root systemctl enable gpu-service
+    machine_reboot
+    until_true 25 sees_gpus root gpu-service gpu-service
+    is_up root gpu-service
+    [ "$(root systemctl show -P NRestarts gpu-service)" = 0 ]
 }
