@@ -85,7 +85,7 @@ static const struct nvb_compose_key keys[] = {
     {"mac-address", CALL, NEW | ENGINE, "mac_address", nvb_compose_add_mac},
     {"memory", TEXT, ALL, "mem_limit", NULL},
     {"memory-reservation", TEXT, ALL, "mem_reservation", NULL},
-    {"memory-swap", TEXT, DOCKER, "memswap_limit", NULL},
+    {"memory-swap", NUMBER, DOCKER, "memswap_limit", NULL},
     {"memory-swappiness", NUMBER, DOCKER, "mem_swappiness", NULL},
     {"mount", CALL, ALL, "volumes", nvb_compose_add_mount},
     {"name", TEXT, ALL, "container_name", NULL},
@@ -122,7 +122,8 @@ static const struct nvb_compose_key keys[] = {
     {"tmpfs", ITEM, ALL, "tmpfs", NULL},
     {"tty", FLAG, ALL, "tty", NULL},
     {"uidmap", ITEM, NEW, "x-podman.uidmaps", NULL},
-    {"ulimit", CALL, ALL, "ulimits", nvb_compose_add_ulimit},
+    /* Podman's service drops them: what it gives is its own default. */
+    {"ulimit", CALL, PODMAN | ENGINE, "ulimits", nvb_compose_add_ulimit},
     {"user", TEXT, ALL, "user", NULL},
     {"userns", CALL, LATE, "userns_mode", nvb_compose_add_userns},
     {"uts", TEXT, DOCKER, "uts", NULL},

@@ -87,8 +87,10 @@ static void put_bind(struct nvb_compose *c, const struct mount *m, struct nvb_do
         nvb_doc_put_text(bind, "propagation", m->propagation);
     if (m->selinux)
         nvb_doc_put_text(bind, "selinux", m->selinux);
+    /* Where it is set, docker compose hands the mount on in the form that Podman's service mounts
+     * with all that is below; in the other one it leaves that out. */
     nvb_doc_put_bool(bind, "create_host_path",
-                     m->make_source && !nvb_compose_is(c, NVB_COMPOSE_ANY_PODMAN));
+                     m->make_source || nvb_compose_is(c, NVB_COMPOSE_SOCKET));
 }
 
 static void put_tmpfs(struct nvb_compose *c, const struct mount *m, struct nvb_doc *item)
@@ -194,7 +196,7 @@ int nvb_compose_add_volume(struct nvb_compose *c, const struct nvb_plan_option *
     if (target > 0 && strchr("/.", parts.items[0][0]) && *parts.items[0]) {
         m.type = "bind";
         m.source = nvb_compose_absolute(c, parts.items[0]);
-        m.make_source = c->plan->engine->kind == NVB_ENGINE_DOCKER;
+        m.make_source = nvb_compose_is(c, NVB_COMPOSE_DOCKER);
     } else if (target > 0 && *parts.items[0]) {
         m.source = nvb_strdup(parts.items[0]);
     }
