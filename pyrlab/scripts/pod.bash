@@ -26,7 +26,7 @@ pod_start() {
     split_words TB_COMMAND
     if ! "${run[@]}" -d --pod pylab-pod --name jupyter "${mounts[@]}" "${user_words[@]}" \
         ${open:+-e PYRLAB_AUTH=none} ${JUPYTER_TOKEN:+-e JUPYTER_TOKEN} "${gpu_words[@]}" "$image" >/dev/null ||
-        ! podman run -d --pod pylab-pod --name tensorboard -v "$NOTEBOOKS:/logs:ro" "$TB_IMAGE" \
+        ! podman run -d --pod pylab-pod --name tensorboard "${limit_words[@]}" -v "$NOTEBOOKS:/logs:ro" "$TB_IMAGE" \
             "${split[@]}" >/dev/null; then
         podman pod rm -f pylab-pod >/dev/null
         die "the pod was not started"
