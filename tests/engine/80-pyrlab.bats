@@ -280,6 +280,6 @@ owned() {
     sudo_make clean
     [ "$status" -eq 0 ]
     [ ! -e "$lab/build.log" ]
-    ! as_root podman image exists localhost/pylab-mini:sudo
+    run ! as_root podman image exists localhost/pylab-mini:sudo
     cp "$BATS_TEST_TMPDIR/conf" "$conf"
 }
