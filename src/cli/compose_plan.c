@@ -3,8 +3,12 @@
 #include <string.h>
 
 #include "cli/compose.h"
+#include "cli/preflight.h"
 
 extern char **environ;
+
+/* A plan takes a millisecond and some hundred kilobytes, and a hostile file is short. */
+#define MAX_PARTS 64
 
 static void part_free(struct nvb_compose_part *part)
 {
@@ -71,7 +75,9 @@ static int plan_part(const struct nvb_compose_run *run, struct nvb_compose_part 
                       &part->plan, err) < 0)
         return -1;
     part->plan.verb = NVB_PLAN_CREATE;
-    return nvb_cli_plan(&part->planning, &part->request, &part->plan, &part->exec, err);
+    return nvb_cli_plan(&part->planning, &part->request, &part->plan, &part->exec, err) < 0
+               ? -1
+               : nvb_cli_preflight(&part->planning, &part->request, &part->plan, err);
 }
 
 static int fail_service(const struct nvb_compose_service *service, const struct nvb_place *place,
@@ -109,6 +115,9 @@ static int add_service(struct nvb_compose_run *run, const struct nvb_compose_ser
     int r = nvb_compose_wish_read(service, run->tool.flavour, &part->wish, err);
     if (r != 0)
         return r;
+    if (run->parts.count >= MAX_PARTS)
+        return nvb_place_fail(&part->wish.place, err,
+                              "the project has more than %d services that ask for GPUs", MAX_PARTS);
     r = plan_part(run, part, &own);
     if (r == 0)
         r = nvb_compose_override_add(&run->override, service, &part->plan, &own);

@@ -172,6 +172,22 @@ compose() { (cd "${DIR:-project}" && nvbind compose "$@"); }
     [[ $output = *"there is no compose tool here for Podman"*hint:* ]]
 }
 
+@test "a hostile project ends in one error" {
+    fake_docker_compose
+    cd project || return
+    {
+        echo 'services:'
+        for i in $(seq 4000); do echo "  s$i: {gpus: all, image: x}"; done
+    } >compose.yaml
+    SECONDS=0
+    DIR=. run compose --runtime docker up
+    echo "$output"
+    [ "$status" -eq 2 ]
+    [ "${#lines[@]}" -eq 1 ]
+    [[ $output = *"compose.yaml:66:15: the project has more than 64 services that ask for GPUs"* ]]
+    [ "$SECONDS" -le 5 ]
+}
+
 @test "an old Docker Compose cannot take a request away, and is not run" {
     fake_docker_compose 2.20.2
     run compose --runtime docker up
