@@ -117,6 +117,13 @@ const struct nvb_command nvb_kube_commands[] = {
         .operand = "FILE",
     },
     {
+        .name = "generate",
+        .summary = "YAML of containers that are there, with their GPUs",
+        .main = nvb_kube_generate,
+        .options = nvb_kube_generate_options,
+        .operand = "CONTAINER",
+    },
+    {
         .name = "down",
         .summary = "remove what was played",
         .main = cmd_down,

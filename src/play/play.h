@@ -121,11 +121,12 @@ int nvb_play_add_profile(const struct nvb_play_unwrap *how, const struct nvb_pla
 
 /* ---- who gets which ---- */
 
-/* A running container that holds GPUs. */
+/* A container that holds GPUs, as its labels say it. */
 struct nvb_play_holder {
-    char *name; /* the container's */
-    struct nvb_strv gpus;
-    struct nvb_strv shared;
+    char *name;             /* the container's */
+    struct nvb_strv gpus;   /* its own alone, or its pod's … */
+    struct nvb_strv shared; /* … or shared with others */
+    struct nvb_strv own;    /* of both, those of this container of the pod */
 };
 
 struct nvb_play_holders NVB_VEC(struct nvb_play_holder);
@@ -176,5 +177,16 @@ int nvb_play_lay(const struct nvb_plan *plan, unsigned version, struct nvb_play_
 
 /* Adds the labels that say what POD's containers hold. */
 void nvb_play_label(struct nvb_play_pod *pod);
+
+/* ---- the way back ---- */
+
+/*
+ * Makes DOCS, what Podman says of containers that are there, ask for the GPUs that HOLDERS' labels
+ * name: as limits, in the place of what nvbind laid into them (EDITS: of all GPUs of this machine,
+ * directly). GPUS may tell MIG devices' profiles; one that is not known is asked for by its CDI
+ * name.
+ */
+void nvb_play_restore(struct nvb_docs *docs, const struct nvb_play_holders *holders,
+                      const struct nvb_cdi_edits *edits, const struct nvb_gpus *gpus);
 
 #endif

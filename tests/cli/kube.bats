@@ -25,6 +25,7 @@ echo >>"$calls"
 case "\$*" in
     --version) echo "podman version $1" ;;
     ps\ *) cat "$PS" ;;
+    kube\ generate*) cat "$BATS_TEST_TMPDIR/made" ;;
     kube\ play*) cat >"$GOT"; exit 7 ;;
 esac
 FAKE
@@ -388,6 +389,93 @@ YAML
     pod c 'smarter.example.com/fuse: 1' >c.yaml
     run -7 --separate-stderr sim kube play c.yaml
     [[ $stderr = *"warning: c.yaml:11:9: no CDI specification here gives 'smarter.example.com/fuse'"* ]]
+}
+
+@test "kube generate: requests stand where nodes and files were laid in; the user's own stay" {
+    running one_y "$(uuid 0),$(uuid 2)"
+    running p-a '' "$(uuid 1)" p
+    running p-b "$(uuid 3)" "$(uuid 1)" p
+    jq --arg b "$(uuid 3)" --arg a "$(uuid 1)" '.[1:][].Labels += {"nvbind.gpus/a": $a, "nvbind.gpus/b": $b}' \
+        "$PS" >"$PS.new" && mv "$PS.new" "$PS"
+    # What a container made by run shows, from what play lays in.
+    pod one 'nvidia.com/gpu: 2' >a.yaml
+    {
+        echo '# Created with podman'
+        play a.yaml | sed 's/name: c0/name: oney/; s/^metadata:/&\n  annotations: {nvbind.hook: abc, other: "1"}/'
+        cat <<YAML
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: p}
+spec:
+  containers:
+  - name: p-a
+    volumeMounts:
+    - {name: own, mountPath: /usr/bin/nvidia-smi, readOnly: true}
+    - {name: old, mountPath: /usr/lib64/libcuda.so.1, readOnly: true}
+    - {name: data, mountPath: /data}
+  - {name: p-b, resources: {limits: {memory: 1Gi, nvidia.com/gpu=3: 1}}}
+  - {name: p-c, resources: {}}
+  volumes:
+  - {name: own, hostPath: {path: /bin/true}}
+  - {name: old, hostPath: {path: /usr/lib/libcuda.so.470.1}}
+  - {name: data, emptyDir: {}}
+YAML
+    } >made
+    run -0 --separate-stderr sim kube generate -t pod one_y p
+    grep -qx 'kube generate --type=pod -- one_y p ' "$calls"
+    diff - <(sed 's/"//g' <<<"$output") <<YAML
+# Made by 'nvbind kube generate': 'nvbind kube play' gives it its GPUs.
+# Created with podman
+apiVersion: v1
+kind: Pod
+metadata:
+  annotations:
+    other: 1
+  name: one
+spec:
+  containers:
+    - name: oney
+      image: localhost/img
+      resources:
+        limits:
+          nvidia.com/gpu: 2
+---
+apiVersion: v1
+kind: Pod
+metadata:
+  name: p
+spec:
+  containers:
+    - name: p-a
+      volumeMounts:
+        - name: own
+          mountPath: /usr/bin/nvidia-smi
+          readOnly: true
+        - name: data
+          mountPath: /data
+      resources:
+        limits:
+          nvidia.com/gpu.shared: 1
+    - name: p-b
+      resources:
+        limits:
+          memory: 1Gi
+          nvidia.com/gpu: 1
+    - name: p-c
+      resources: {}
+  volumes:
+    - name: own
+      hostPath:
+        path: /bin/true
+    - name: data
+      emptyDir: {}
+YAML
+    run -2 sim kube generate -f a.yaml p
+    [[ $output = *"'a.yaml' is there already"* ]]
+    run -2 sim kube generate
+    sim kube generate -f new.yaml p
+    [ "$(sed 1,2d new.yaml | play - | grep -c 'nvbind.gpus/')" -ge 1 ]
 }
 
 @test "wrong words and wrong files: one error at its place" {

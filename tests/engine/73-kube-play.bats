@@ -191,6 +191,32 @@ YAML
     run -1 as_user podman pod exists $pod
 }
 
+@test "kube generate of a container and of a pod, and what is played of it" {
+    use_runtime crun
+    IMAGE=$(import_image rootless debian-trixie)
+    as_user "$NVBIND_BIN/nvbind" --host-root "$HOST" run -d --network=none --name nvb-run --gpu 1 \
+        -v /etc/hostname:/own:ro "$IMAGE" sleep 300 >/dev/null
+    as_user "$NVBIND_BIN/nvbind" --host-root "$HOST" kube generate nvb-run >run.yaml
+    as_user podman rm -ft0 nvb-run >/dev/null
+    cat run.yaml
+    grep -q 'nvidia.com/gpu: 1' run.yaml
+    [ "$(grep -c hostPath run.yaml)" -eq 1 ]
+    ! grep -qE 'NVIDIA_VISIBLE|nvbind.gpus|libcuda' run.yaml
+    play rootless run.yaml
+    as_user podman exec nvb-run-pod-nvb-run sh -c 'test -e /dev/nvidia0 -a -e /own'
+    run as_user podman exec nvb-run-pod-nvb-run nvidia-smi
+    [ "$status" -eq "$(smi_status "$HOST")" ]
+    as_user podman pod rm -ft0 nvb-run-pod >/dev/null
+
+    pod nvb-a 'exec sleep 300' nvidia.com/gpu.shared nvidia.com/gpu.shared nvidia.com/gpu >a.yaml
+    play rootless a.yaml
+    as_user "$NVBIND_BIN/nvbind" --host-root "$HOST" kube generate nvb-a >b.yaml
+    [ "$(grep -c 'nvidia.com/gpu.shared: 1' b.yaml)" -eq 2 ]
+    [ "$(grep -c 'nvidia.com/gpu: 1' b.yaml)" -eq 1 ]
+    play rootless --replace b.yaml
+    as_user podman exec nvb-a-nvb-a-c2 test -e /dev/nvidia1
+}
+
 @test "a specification that is in force brings them, where this Podman's kube play takes its names" {
     need_rootful
     use_runtime crun
