@@ -201,7 +201,7 @@ YAML
     cat run.yaml
     grep -q 'nvidia.com/gpu: 1' run.yaml
     [ "$(grep -c hostPath run.yaml)" -eq 1 ]
-    ! grep -qE 'NVIDIA_VISIBLE|nvbind.gpus|libcuda' run.yaml
+    run ! grep -qE 'NVIDIA_VISIBLE|nvbind.gpus|libcuda' run.yaml
     play rootless run.yaml
     as_user podman exec nvb-run-pod-nvb-run sh -c 'test -e /dev/nvidia0 -a -e /own'
     run as_user podman exec nvb-run-pod-nvb-run nvidia-smi
@@ -213,7 +213,8 @@ YAML
     as_user "$NVBIND_BIN/nvbind" --host-root "$HOST" kube generate nvb-a >b.yaml
     [ "$(grep -c 'nvidia.com/gpu.shared: 1' b.yaml)" -eq 2 ]
     [ "$(grep -c 'nvidia.com/gpu: 1' b.yaml)" -eq 1 ]
-    play rootless --replace b.yaml
+    as_user podman pod rm -ft0 nvb-a >/dev/null
+    play rootless b.yaml
     as_user podman exec nvb-a-nvb-a-c2 test -e /dev/nvidia1
 }
 
