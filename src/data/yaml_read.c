@@ -7,7 +7,8 @@
 #include "data/utf8.h"
 #include "data/yaml_reader.h"
 
-#define CORE_TAG "tag:yaml.org,2002:"
+#define CORE_TAG   "tag:yaml.org,2002:"
+#define PIPE_BYTES ((size_t)64 << 10)
 
 static void reader_done(struct nvb_yaml_reader *r)
 {
@@ -314,7 +315,7 @@ static int read_documents(struct nvb_yaml_reader *r, struct nvb_docs *ret)
     }
 }
 
-static const char too_large[] = "the file is too large to be what it should be";
+static const char too_large[] = "the file is too large: 16 MiB are the most";
 
 static int fail_text(const char *text, size_t at, const char *name, const char *problem,
                      struct nvb_error **err)
@@ -395,20 +396,26 @@ int nvb_yaml_read_path(const char *path, const struct nvb_yaml_options *options,
     if (!is_stdin && opened < 0)
         return nvb_error_make(err, nvb_error_kind_of(errno), errno, "cannot open '%s'", path);
     int fd = is_stdin ? STDIN_FILENO : opened;
-    struct stat st;
+    struct stat st = {0};
     if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > (off_t)NVB_DOC_MAX_BYTES)
         return fail_text("", 0, name, too_large, err);
-    _cleanup_str_ struct nvb_str text = NVB_STR_INIT;
-    while (text.len <= NVB_DOC_MAX_BYTES) {
-        nvb_str_grow(&text, (size_t)64 << 10);
-        ssize_t n = read(fd, text.data + text.len, (size_t)64 << 10);
+    /* No more than there is: what a growing text leaves unused is memory too. */
+    _cleanup_free_ char *text = NULL;
+    size_t len = 0;
+    for (size_t cap = 0; len <= NVB_DOC_MAX_BYTES;) {
+        if (len == cap) {
+            cap = cap ? cap * 2 : S_ISREG(st.st_mode) ? (size_t)st.st_size + 1 : PIPE_BYTES;
+            cap = cap < NVB_DOC_MAX_BYTES ? cap : NVB_DOC_MAX_BYTES + 1;
+            text = nvb_realloc(text, cap, 1);
+        }
+        ssize_t n = read(fd, text + len, cap - len);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
             return nvb_error_make(err, nvb_error_kind_of(errno), errno, "cannot read '%s'", name);
         if (n == 0)
             break;
-        text.len += (size_t)n;
+        len += (size_t)n;
     }
-    return nvb_yaml_read_all(text.data, text.len, name, options, ret, err);
+    return nvb_yaml_read_all(text, len, name, options, ret, err);
 }
