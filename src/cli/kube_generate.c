@@ -158,13 +158,34 @@ static int put(struct generate *g, struct nvb_error **err)
     return nvb_file_write(output, g->text.data, g->text.len, 0644, err);
 }
 
+/* Whether any of the holders has a GPU of NVIDIA's: other vendors' devices are CDI names. */
+static bool has_nvidia(const struct generate *g)
+{
+    nvb_vec_foreach (holder, &g->holders)
+        nvb_vec_foreach (word, &holder->own)
+            if (!strchr(*word, '='))
+                return true;
+    return false;
+}
+
+/* The request can be told by the label alone; without the driver, what it once laid in stays. */
+static void find_laid(struct generate *g)
+{
+    _cleanup_error_ struct nvb_error *err = NULL;
+    _cleanup_notes_ struct nvb_notes notes = {0};
+    if (!has_nvidia(g) || (plan_all(g, &err) == 0 && find_gpus(g, &err) == 0))
+        return;
+    nvb_notes_add(&notes, NVB_NOTE_WARNING,
+                  "which mounts are nvbind's cannot be told, and they stay: %s", err->message);
+    nvb_cli_print_notes(g->cli, &notes);
+}
+
 static int generate(struct generate *g, struct nvb_error **err)
 {
     if (nvb_kube_find_podman(&g->planning, err) < 0 || read_holders(g, err) < 0 ||
         ask_podman(g, err) < 0)
         return -1;
-    if (g->holders.count && (plan_all(g, err) < 0 || find_gpus(g, err) < 0))
-        return nvb_error_prefix(err, "what nvbind gave the container cannot be told");
+    find_laid(g);
     nvb_play_restore(&g->docs, &g->holders, &g->plan.edits, &g->gpus);
     return put(g, err);
 }

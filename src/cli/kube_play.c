@@ -29,9 +29,7 @@ enum {
 
 const struct nvb_cli_option nvb_kube_play_options[] = {
     [PLAY_DRY_RUN] = {"dry-run", 0, NULL, "print the YAML that Podman would get, and run nothing"},
-    [PLAY_SHARE] = {"share", 0, NULL,
-                    "containers of a pod have its GPUs together, and those of others if none is "
-                    "free"},
+    [PLAY_SHARE] = {"share", 0, NULL, "a pod's containers have its GPUs together, and others' too"},
     [PLAY_RUNTIME] = {"runtime", 0, "podman", "the engine: Podman alone plays pods"},
     [PLAY_HELP] = {"help", 'h', NULL, "show this help"},
     [PLAY_BUILD] = {"build", 0, "[=true|false]", "Podman's own, as all that follow"},

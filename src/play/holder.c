@@ -73,6 +73,8 @@ int nvb_play_read_holders(const char *json, size_t len, const struct nvb_strv *g
                           struct nvb_play_holders *ret, struct nvb_error **err)
 {
     _cleanup_doc_ struct nvb_doc doc = {0};
+    if (strspn(json, " \n") == len)
+        return 0;
     if (nvb_json_read(json, len, "podman ps", &doc, err) < 0)
         return nvb_error_prefix(err, "what Podman says of its containers");
     if (doc.type == NVB_DOC_NULL)

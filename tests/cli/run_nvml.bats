@@ -30,9 +30,9 @@ nvml() {
         printf '%s\n' "calls $PWD/inits" "$@"
         echo 'gpu 0000:10:00.0 90 50 1
 gpu 0000:12:00.0 - 40 0
-mig 0000:12:00.0 1 0 MIG-aaaa1111-0000-0000-0000-000000000000 60 2
-mig 0000:12:00.0 5 0 MIG-aaaa2222-0000-0000-0000-000000000000 20 0
-mig 0000:12:00.0 13 0 MIG-bbbb3333-0000-0000-0000-000000000000 10 0
+mig 0000:12:00.0 1 0 MIG-aaaa1111-0000-0000-0000-000000000000 60 2 4g.20gb
+mig 0000:12:00.0 5 0 MIG-aaaa2222-0000-0000-0000-000000000000 20 0 2g.10gb
+mig 0000:12:00.0 13 0 MIG-bbbb3333-0000-0000-0000-000000000000 10 0 1g.5gb
 gpu 0000:14:00.0 0 30 0'
     } >"$NVBIND_FAKE_NVML"
 }
@@ -131,7 +131,6 @@ inits() {
     # shellcheck disable=SC2016 # for the shell inside
     run "$WITH" "$RUN_HOST" "$library" sh -c 'chmod o+w /usr/lib/*/libnvidia-ml.so.550.163.01
         exec "$0" run --dry-run=json --gpu count=1 img' "$NVBIND_BIN/nvbind"
-    echo "$output"
     [[ $output = *"NVML is not asked: "*"can be written by others"* ]]
     [ "$(inits)" = 0 ]
 }
@@ -144,4 +143,22 @@ inits() {
     grep -qF 'because NVML does not start (nvmlInit: 9)' err
     run -0 --separate-stderr here -v info
     [[ $stderr = *"the UUIDs of MIG devices are not known: NVML does not start (nvmlInit: 9)"* ]]
+}
+
+@test "kube play: MIG devices by their profile" {
+    printf 'apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  containers:\n' >a.yaml
+    printf '  - {name: c, image: img, resources: {limits: {nvidia.com/mig-2g.10gb: 1}}}\n' >>a.yaml
+    here kube play --dry-run a.yaml >out
+    grep -qx '    nvbind.gpus/c: "0000:12:00.0/5/0"' out
+    grep -q 'mountPath: /dev/nvidia-caps/' out
+    [ "$(grep -c 'mountPath: /dev/nvidia[0-9]' out)" -eq 1 ]
+    sed 's/mig-2g.10gb: 1/mig-2g.10gb: 2/' a.yaml >b.yaml
+    run ! here kube play --dry-run b.yaml
+    grep -qF "b.yaml:6:48: container 'c' of pod 'a' asks for nvidia.com/mig-2g.10gb: 2; free of 1: 1:1" <<<"$output"
+    sed 's/mig-2g.10gb/mig-7g.40gb/' a.yaml >b.yaml
+    run ! here kube play --dry-run b.yaml
+    grep -qF 'what there is: nvidia.com/gpu, nvidia.com/mig-4g.20gb, nvidia.com/mig-2g.10gb, nvidia.com/mig-1g.5gb' <<<"$output"
+    nvml 'init 9'
+    run ! here kube play --dry-run a.yaml
+    grep -qF 'only NVML could tell: NVML does not start (nvmlInit: 9)' <<<"$output"
 }
