@@ -75,6 +75,13 @@ static const char kube_text[] =
     "  nvbind generate kube --target cluster --kind job --gpu count=2 IMAGE COMMAND | "
     "kubectl apply -f -\n";
 
+static const char slurm_text[] =
+    "Prints a batch script for Slurm that starts the container by 'nvbind run' on the node that the\n"
+    "job gets, with the GPUs that it gets. Its own options stand first; the rest is run's.\n"
+    "\n"
+    "  nvbind generate slurm --time 2:00:00 --gpu count=2 --output job.sh IMAGE python train.py\n"
+    "  sbatch job.sh\n";
+
 static const char quadlet_text[] =
     "Prints a Quadlet (.container) for the container that run would make with these words. Its own\n"
     "options stand first; the rest is run's.\n"
@@ -274,6 +281,13 @@ static int cmd_kube(struct nvb_cli *cli, int argc, char **argv)
                     nvb_generate_kube);
 }
 
+static int cmd_slurm(struct nvb_cli *cli, int argc, char **argv)
+{
+    return generate(cli, argc, argv, NVB_GENERATE_SLURM_HELP, nvb_generate_slurm_options,
+                    "generate slurm [OPTIONS] [RUN OPTIONS] IMAGE [COMMAND...]", slurm_text,
+                    nvb_generate_slurm);
+}
+
 static int cmd_shell(struct nvb_cli *cli, int argc, char **argv)
 {
     return generate(cli, argc, argv, 1, nvb_generate_plain_options,
@@ -345,6 +359,12 @@ const struct nvb_command nvb_generate_commands[] = {
         .summary = "Kubernetes' YAML, for podman kube play or a cluster",
         .main = cmd_kube,
         .options = nvb_generate_kube_options,
+    },
+    {
+        .name = "slurm",
+        .summary = "a batch script for Slurm",
+        .main = cmd_slurm,
+        .options = nvb_generate_slurm_options,
     },
     {
         .name = "shell",

@@ -19,6 +19,17 @@ enum {
 };
 
 extern const struct nvb_cli_option nvb_generate_compose_options[];
+extern const struct nvb_cli_option nvb_generate_slurm_options[];
+
+/* Those of slurm. */
+enum {
+    NVB_GENERATE_SLURM_JOB = 1,
+    NVB_GENERATE_SLURM_PARTITION,
+    NVB_GENERATE_SLURM_ACCOUNT,
+    NVB_GENERATE_SLURM_TIME,
+    NVB_GENERATE_SLURM_TYPE,
+    NVB_GENERATE_SLURM_HELP,
+};
 
 /* Those of kube. */
 enum {
@@ -84,5 +95,6 @@ int nvb_generate_quadlet(struct nvb_generate *g, struct nvb_error **err);
 int nvb_generate_systemd(struct nvb_generate *g, struct nvb_error **err);
 int nvb_generate_compose(struct nvb_generate *g, struct nvb_error **err);
 int nvb_generate_kube(struct nvb_generate *g, struct nvb_error **err);
+int nvb_generate_slurm(struct nvb_generate *g, struct nvb_error **err);
 
 #endif
