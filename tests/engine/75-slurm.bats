@@ -21,11 +21,16 @@ setup_file() {
 }
 
 start_slurm() {
+    # This namespace has no network: nobody to ask for this machine's name, and Slurm wants an address
+    # that is not the loop's own.
+    ip addr add 192.0.2.1/32 dev lo
+    printf '127.0.0.1 localhost %s\n' "$(hostname)" >/etc/hosts
     mkdir -p /run/munge /etc/slurm /var/spool/slurm/{ctl,n1,n2}
     dd if=/dev/urandom of=/etc/munge/munge.key bs=1 count=1024 status=none
     chown -R munge: /etc/munge /run/munge
     chmod 0600 /etc/munge/munge.key
     setpriv --reuid munge --regid munge --clear-groups munged --force
+    cat /run/munge/munged.pid >"$WORK/pids"
     cat >/etc/slurm/slurm.conf <<CONF
 ClusterName=tests
 SlurmctldHost=$(hostname)(127.0.0.1)
@@ -35,7 +40,6 @@ StateSaveLocation=/var/spool/slurm/ctl
 SlurmdSpoolDir=/var/spool/slurm/%n
 SlurmctldPidFile=/run/slurmctld.pid
 SlurmdPidFile=/run/slurmd-%n.pid
-SlurmctldParameters=enable_configless
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 PropagateResourceLimits=NONE
@@ -47,22 +51,27 @@ GresTypes=gpu
 NodeName=n[1-2] NodeHostname=$(hostname) NodeAddr=127.0.0.1 Port=[17001-17002] CPUs=4 RealMemory=4000 Gres=gpu:2
 PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP OverSubscribe=YES
 CONF
-    echo 'NodeName=n[1-2] Name=gpu Count=2' >/etc/slurm/gres.conf
+    # Slurm counts device nodes; what stands for them in the simulated host are files.
+    mknod -m 0666 "$WORK/nvidia0" c 511 0
+    mknod -m 0666 "$WORK/nvidia1" c 511 1
+    echo "NodeName=n[1-2] Name=gpu File=$WORK/nvidia[0-1]" >/etc/slurm/gres.conf
     slurmctld -D >"$WORK/ctl.log" 2>&1 3>&- &
+    echo $! >>"$WORK/pids"
     slurmd -D -N n1 >"$WORK/n1.log" 2>&1 3>&- &
+    echo $! >>"$WORK/pids"
     slurmd -D -N n2 >"$WORK/n2.log" 2>&1 3>&- &
-    for _ in {1..100}; do
-        [ "$(sinfo -h -o '%T %D' 2>/dev/null)" = 'idle 2' ] && return
+    echo $! >>"$WORK/pids"
+    for _ in {1..50}; do
+        [ "$(timeout 5 sinfo -h -o '%T %D' 2>/dev/null)" = 'idle 2' ] && return
         sleep 0.2
     done
-    sinfo
+    timeout 5 sinfo
     return 1
 }
 
 teardown_file() {
-    pkill slurmd || true
-    pkill slurmctld || true
-    pkill munged || true
+    local pid
+    while read -r pid; do kill "$pid" 2>/dev/null || true; done <"$WORK/pids"
 }
 
 setup() {
@@ -76,7 +85,7 @@ generate() {
 
 # submit SCRIPT WORDS...: waits for the job; its output is in SCRIPT.out.
 submit() {
-    as_user sbatch --wait --chdir="$WORK" --output="$1.out" "${@:2}" "$1" >submitted 2>&1 || {
+    as_user timeout 60 sbatch --wait --chdir="$WORK" --output="$1.out" "${@:2}" "$1" >submitted 2>&1 || {
         cat submitted "$1.out"
         return 1
     }
