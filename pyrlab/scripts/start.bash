@@ -183,6 +183,15 @@ describe_lab() {
     fi
 }
 
+# Another flavour, or the same built anew since.
+warn_of_other_image() {
+    local image
+    image=$(lab_image "$1")
+    [ "$("$CONTAINER_RUNTIME" container inspect --format '{{.Image}}' "$2")" = \
+        "$("$CONTAINER_RUNTIME" image inspect --format '{{.Id}}' "$image")" ] ||
+        say "warning: it runs another image than $image is now; make $1_restart changes that"
+}
+
 # lab_start pylab|rlab [-v FOLDER:PLACE]...
 lab_start() {
     local kind=$1 name image profile ports
@@ -193,6 +202,7 @@ lab_start() {
     name=$(container_of "$kind")
     if is_running "$name"; then
         say "$name is running"
+        warn_of_other_image "$kind" "$name"
         address_of "$name" "$(port_of "$kind")"
         return
     fi

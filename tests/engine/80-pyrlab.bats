@@ -163,6 +163,12 @@ owned() {
 
 @test "what stands in the way is one line: a port in use, a port of root's, an image that is not there" {
     lab_make pylab
+    lab_make pylab
+    [[ $stderr = *"$NAME is running"* && $stderr != *warning* ]]
+    podman_rootless tag localhost/pylab-base:3.12-bullseye localhost/pylab-jax:3.12-bullseye
+    lab_make pylab PYLAB=jax
+    podman_rootless untag localhost/pylab-jax:3.12-bullseye
+    [[ $stderr = *"warning: it runs another image than localhost/pylab-jax:3.12-bullseye"* ]]
     lab_make pylab PYTHONBASE=other TFPORT=6007
     [ "$status" -ne 0 ]
     [[ $stderr = *"there is no image localhost/pylab-mini:other"* ]]

@@ -46,7 +46,11 @@ smi() {
     smi
     # The same lab answers again, and another command's words say what it is.
     lab_make pylab
-    [[ $stderr = *"$NAME is running"* ]]
+    [[ $stderr = *"$NAME is running"* && $stderr != *warning* ]]
+    docker tag pylab-base:3.12-bullseye pylab-jax:3.12-bullseye
+    lab_make pylab PYLAB=jax
+    docker rmi pylab-jax:3.12-bullseye
+    [[ $stderr = *"warning: it runs another image than pylab-jax:3.12-bullseye"* ]]
     lab_make pylab_url
     [ "$output" = "$ADDRESS" ]
     run in_lab make -s pylab_shell <<<'id -u; ls -d /volumes/notebooks /notebook'
@@ -94,13 +98,13 @@ smi() {
         echo "$form: $output"
         [[ $output = *"exit 9"* || $output = *"exit $(smi_status "$TREE")"* ]]
         [[ $output = *"/dev/nvidia0"* ]]
-        lab_make pylab_stop
+        docker rm -f "$NAME"
     done
     LAB_PATH=$PATH
     lab_make pylab PYLAB=mini DOCKER_ARGS='--env A=b'
     [ "$status" -eq 0 ]
     [ "$(docker exec "$NAME" printenv A)" = b ]
-    lab_make pylab_stop
+    docker rm -f "$NAME"
     lab_make pylab PYLAB=mini
     [ "$status" -eq 0 ]
     [[ $stderr = *"GPUs: none, nvbind is not installed"* ]]
