@@ -85,6 +85,7 @@ static int load(struct loader *l, const char *path, const char *folder, bool is_
                 struct nvb_compose_file **ret)
 {
     static const struct nvb_yaml_options options = {.aliases = true, .tags = true};
+    struct stat st;
     nvb_vec_foreach (file, &l->model->files)
         if (strcmp((*file)->path, path) == 0) {
             *ret = *file;
@@ -93,6 +94,11 @@ static int load(struct loader *l, const char *path, const char *folder, bool is_
     if (l->model->files.count >= NVB_COMPOSE_MAX_FILES) {
         (void)nvb_error_make(l->err, NVB_ERROR_CONFIG, 0, "the project has more than %d files",
                              NVB_COMPOSE_MAX_FILES);
+        return nvb_error_at(l->err, path, 1, 1);
+    }
+    /* A pipe or a device that a project names could be waited for without end. */
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+        (void)nvb_error_make(l->err, NVB_ERROR_CONFIG, 0, "it is not a regular file");
         return nvb_error_at(l->err, path, 1, 1);
     }
     struct nvb_compose_file *file = nvb_calloc(1, sizeof(*file));

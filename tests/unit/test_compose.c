@@ -208,6 +208,8 @@ static void test_projects(void **state)
          "--gpu=count=3"},
         {{"compose.yaml", "services:\n  s: {gpus: \"${N+2}\"}\n", ".env", "N: x # y\n"},
          "--gpu=count=2"},
+        {{"compose.yaml", "services:\n  s: {extends: {file: /dev/zero, service: b}}\n"},
+         "zero:1:1: it is not a regular file"},
         {{"compose.yaml", "- a\n"},
          "compose.yaml:1:1: a Compose file is a map, and this is a list"},
     };
