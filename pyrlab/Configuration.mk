@@ -65,6 +65,9 @@ http_proxy ?=
 https_proxy ?=
 no_proxy ?=
 
+# Another index than PyPI. It stands in the images' history, so without a password.
+PIP_INDEX_URL ?=
+
 # TensorBoard beside the lab: pod_start and compose_up
 TB_IMAGE ?= tensorflow/tensorflow
 TB_COMMAND ?= tensorboard --logdir=/logs --host=0.0.0.0

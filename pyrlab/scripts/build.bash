@@ -85,15 +85,21 @@ build_one() {
     for variable in http_proxy https_proxy no_proxy; do
         if [ -n "${!variable:-}" ]; then words+=(--build-arg "$variable"); else unset "$variable"; fi
     done
+    if [ "$PACKAGES" = pypi ] && [ -n "${PIP_INDEX_URL:-}" ]; then
+        words+=(--build-arg "PIP_INDEX_URL=$PIP_INDEX_URL")
+    fi
     split_words BUILD_ARGS
     say "$flavour: building $name on $from"
     # Podman's own format knows no healthchecks and is otherwise the same; old Docker takes both.
     logged "$CONTAINER_RUNTIME" build \
         -f "$here/Containerfile.$file" -t "$name" --build-arg "FROM=$from" "${words[@]}" \
         "${limit_words[@]}" "${split[@]}" "$here" ||
-        die "$flavour was not built" "the whole of it: $BUILD_LOG"
+        die "$flavour was not built$(said_why)" "the whole of it: $BUILD_LOG"
     say "$flavour: built in $((SECONDS - start)) s, $(size_of "$name")"
 }
+
+# What install-packages said last, if it said why.
+said_why() { sed -n 's/.*install-packages: error\(: .*\)/\1/p' "$BUILD_LOG" | tail -n 1; }
 
 size_of() {
     local bytes
@@ -117,13 +123,8 @@ find_base() {
     say "base: pulling $base"
     if logged pull "$base"; then return; fi
     local name=${BASE_IMAGE##*/} suite
-    suite=${name#*:}
-    case $name in
-        debian:* | ubuntu:*) suite=${suite%-slim} ;;
-        *) die "$BASE_IMAGE cannot be pulled, and it is not made of a distribution's packages alone" \
-            "make PACKAGES=debian ..., or BASE_IMAGE=NAME of one that is here" ;;
-    esac
-    base=${image_prefix}pyrlab-${name%:*}:$suite
+    read_suite "$name"
+    base=${image_prefix}pyrlab-${name%%:*}:$suite
     if has_image "$base"; then
         say "base: it cannot be pulled; $base was made before"
         return
@@ -133,7 +134,8 @@ find_base() {
     say "base: it cannot be pulled; making $base by mmdebstrap"
     local tar
     tar=$(mktemp "${TMPDIR:-/tmp}/pyrlab.XXXXXX.tar")
-    if ! logged mmdebstrap --variant=minbase --format=tar "$suite" "$tar" ||
+    if ! logged mmdebstrap --variant=minbase --format=tar --dpkgopt='path-exclude=/usr/share/man/*' \
+        --dpkgopt='path-exclude=/usr/share/locale/*' "$suite" "$tar" ||
         ! logged import_image "$tar" "$base"; then
         rm -f "$tar"
         die "$base was not made" "the whole of it: $BUILD_LOG"
@@ -150,6 +152,41 @@ pull() {
     find_nvbind
     [ -n "$nvbind" ] && "$nvbind" create --runtime podman --gpu none --name "$only_here" "$1" || return 1
     podman rm "$only_here"
+}
+
+# read_suite IMAGE: sets $suite, the release that mmdebstrap knows it by.
+read_suite() {
+    local tag=latest
+    [[ $1 != *:* ]] || tag=${1#*:}
+    tag=${tag%-slim}
+    case ${1%%:*}:$tag in
+        debian:latest) suite=stable ;;
+        debian:11 | debian:12 | debian:13 | debian:14) suite=$(debian_name "$tag") ;;
+        debian:[a-z]*) suite=$tag ;;
+        ubuntu:20.04) suite=focal ;;
+        ubuntu:22.04) suite=jammy ;;
+        ubuntu:24.04 | ubuntu:latest) suite=noble ;;
+        ubuntu:[a-z]*) suite=$tag ;;
+        debian:* | ubuntu:*)
+            die "$BASE_IMAGE cannot be pulled, and there is no release '$tag' to make it from" \
+                "a release's name does, such as BASE_IMAGE=${1%%:*}:$([[ $1 = u* ]] && echo noble || echo trixie)"
+            ;;
+        *)
+            die "$BASE_IMAGE cannot be pulled, and it is not made of a distribution's packages alone" \
+                "make PACKAGES=debian ..., or BASE_IMAGE=NAME of one that is here, or BASE_IMAGE=debian:trixie"
+            ;;
+    esac
+    [[ $suite =~ ^[a-z]+$ ]] || die "BASE_IMAGE: '$suite' is no release's name"
+    # Without its keys mmdebstrap would ask the archive first and say so much later.
+    local keys=${1%%:*}-archive-keyring
+    [ -f "/usr/share/keyrings/$keys.gpg" ] ||
+        die "$BASE_IMAGE cannot be pulled, and /usr/share/keyrings/$keys.gpg is not here to make it with" \
+            "sudo apt-get install -y $([[ $1 = u* ]] && echo ubuntu-keyring || echo debian-archive-keyring)"
+}
+
+debian_name() {
+    local names=([11]=bullseye [12]=bookworm [13]=trixie [14]=forky)
+    echo "${names[$1]}"
 }
 
 import_image() {

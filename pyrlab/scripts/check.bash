@@ -86,6 +86,9 @@ check_values() {
     check_image_name TB_IMAGE tensorflow/tensorflow
     check_bind
     check_ports
+    [[ ${PIP_INDEX_URL:-} != *://*@* ]] ||
+        die "PIP_INDEX_URL holds a name or a password, which would stay in the images' history" \
+            "name the index without; where it asks for one, a proxy on this machine can add it"
     for name in LAB_UID LAB_GID; do
         [[ ${!name} =~ ^(0|[1-9][0-9]{0,8})$ ]] || die "${name#LAB_} is a number, at most 999999999, not '${!name}'"
     done
