@@ -17,14 +17,14 @@ teardown() {
     [ -z "${LAB:-}" ] || podman_rootless rm -fa -t 0 >/dev/null 2>&1 || true
 }
 
-@test "JupyterLab, as a person uses it" {
-    local pictures=$NVBIND_T_CACHE/pictures/pylab
+# walk KERNEL PICTURES: the whole way, in the lab that was started; then what it left on this machine.
+walk() {
+    local pictures=$NVBIND_T_CACHE/pictures/$2 file
     rm -rf "$pictures"
     mkdir -p "$pictures"
     chown "$NVBIND_T_UID" "$pictures"
-    lab_make pylab
-    [ "$status" -eq 0 ]
-    run as_user timeout 400 /usr/bin/python3 "$NVBIND_T_SRC/tests/browser/lab.py" "$ADDRESS" "$pictures"
+    rm -f "$NOTES"/{made.txt,terminal.txt,Untitled.ipynb}
+    run as_user timeout 400 /usr/bin/python3 "$NVBIND_T_SRC/tests/browser/lab.py" "$ADDRESS" "$pictures" "$1"
     echo "$output"
     [ "$status" -eq 0 ]
     ls -ln "$NOTES"
@@ -35,4 +35,17 @@ teardown() {
         [ "$(stat -c %u "$NOTES/$file")" = "$NVBIND_T_UID" ]
     done
     [ "$(find "$pictures" -name '*.png' -size +1k | wc -l)" -ge 9 ]
+}
+
+@test "JupyterLab, as a person uses it" {
+    lab_make pylab
+    [ "$status" -eq 0 ]
+    walk "Python 3" pylab
+}
+
+@test "R's lab, the same way" {
+    need_part pyrlab-more
+    lab_make rlab
+    [ "$status" -eq 0 ]
+    walk R rlab
 }
