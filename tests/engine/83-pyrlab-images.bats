@@ -5,6 +5,7 @@ load ../lib/engine
 load ../lib/lab
 bats_require_minimum_version 1.5.0
 
+NAME=pylab_3.12-bullseye_8888
 INDEX=(PACKAGES=pypi PYTHONBASE=index BASE_IMAGE=localhost/pyrlab-bare:trixie)
 
 setup_file() {
