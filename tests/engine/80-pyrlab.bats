@@ -197,6 +197,15 @@ owned() {
     [ "$status" -eq 0 ]
     [[ $output = *"no libcuda.so.1: the lab was started without a GPU"* ]]
     [[ $output = *"image/png"* ]]
+    lab_make pylab_stop
+    # A simulated machine, whose libraries have no functions.
+    unset LAB_PATH
+    HOST_ROOT=$NVBIND_T_DIR/tmp/lab/simulated
+    as_user "$NVBIND_BIN/nvbind" simulate "$HOST_ROOT" --gpus 2
+    lab_make pylab
+    run podman_rootless exec "$NAME" sh -c "$done"
+    [ "$status" -eq 0 ]
+    [[ $output = *"/dev/nvidia0"*"/dev/nvidia1"*"it has no functions"*"image/png"* ]]
 }
 
 @test "a pod with TensorBoard's stand-in beside the lab" {

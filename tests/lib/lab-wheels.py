@@ -30,6 +30,16 @@ def read_owners():
     return owners
 
 
+def read_needs():
+    """What each package depends on, by Debian's own word: the metadata of a wheel may know less."""
+    needs = {}
+    with open("/var/lib/dpkg/status", encoding="utf-8") as file:
+        for entry in file.read().split("\n\n"):
+            fields = dict(re.findall(r"^(Package|Depends): (.*)$", entry, re.M))
+            needs[fields.get("Package")] = re.findall(r"python3-[^ ,|(:]+", fields.get("Depends", ""))
+    return needs
+
+
 def list_files(owners):
     """Each package's files; those that no package owns are JupyterLab's, which is unpacked alone."""
     files = {}
@@ -55,18 +65,18 @@ def normalize(name):
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def metadata_of(dist, known):
+def metadata_of(dist, known, more):
     """Its own, without requirements that Debian does without, as JupyterLab's on jupyter-lsp."""
     text = dist.read_text("METADATA") or dist.read_text("PKG-INFO")
     head, _, body = text.partition("\n\n")
     lines = [line for line in head.split("\n") if not line.startswith("Requires-Dist:")]
-    for word in dist.requires or []:
+    for word in (dist.requires or []) + more:
         if normalize(re.match(r"[\w.-]+", word)[0]) in known:
             lines.append("Requires-Dist: " + word)
     return "\n".join(lines) + "\n\n" + body
 
 
-def write_wheel(out, dist, paths, known):
+def write_wheel(out, dist, paths, known, more):
     name = re.sub(r"[-_.]+", "_", dist.metadata["Name"])
     stem = f"{name}-{dist.version}"
     info, data = stem + ".dist-info", stem + ".data"
@@ -80,7 +90,7 @@ def write_wheel(out, dist, paths, known):
         if not re.search(r"/[^/]*\.(dist|egg)-info(/|$)", path):
             with open(path, "rb") as file:
                 content[place(path, data)] = file.read()
-    content[info + "/METADATA"] = metadata_of(dist, known).encode()
+    content[info + "/METADATA"] = metadata_of(dist, known, more).encode()
     content[info + "/WHEEL"] = (f"Wheel-Version: 1.0\nGenerator: lab-wheels\n"
                                 f"Root-Is-Purelib: {str(not compiled).lower()}\nTag: {tag}\n").encode()
     entries = dist.read_text("entry_points.txt")
@@ -98,21 +108,27 @@ def digest(bytes_):
     return base64.urlsafe_b64encode(hashlib.sha256(bytes_).digest()).rstrip(b"=").decode()
 
 
+def owner_of(dist, owners):
+    path = str(dist._path)
+    return next((owners[p] for p in (path, path + "/METADATA", path + "/PKG-INFO") if p in owners),
+                "jupyterlab")
+
+
 def main():
-    owners = read_owners()
+    owners, needs = read_owners(), read_needs()
     files = list_files(owners)
-    count = 0
-    dists = list(importlib.metadata.distributions(path=[MODULES]))
-    known = {normalize(dist.metadata["Name"]) for dist in dists}
-    for dist in dists:
-        path = str(dist._path)
-        owner = next((owners[p] for p in (path, path + "/METADATA", path + "/PKG-INFO")
-                      if p in owners), "jupyterlab")
-        # Hundreds of stubs for type checkers.
-        if owner != "python3-typeshed":
-            write_wheel(sys.argv[1], dist, files.get(owner, []), known)
-            count += 1
-    print(count, "wheels")
+    # Not the hundreds of stubs for type checkers.
+    dists = [(dist, owner_of(dist, owners))
+             for dist in importlib.metadata.distributions(path=[MODULES])]
+    dists = [pair for pair in dists if pair[1] != "python3-typeshed"]
+    names = {}
+    for dist, owner in dists:
+        names.setdefault(owner.split(":")[0], []).append(dist.metadata["Name"])
+    known = {normalize(dist.metadata["Name"]) for dist, _ in dists}
+    for dist, owner in dists:
+        more = [name for package in needs.get(owner.split(":")[0], []) for name in names.get(package, [])]
+        write_wheel(sys.argv[1], dist, files.get(owner, []), known, more)
+    print(len(dists), "wheels")
 
 
 main()
