@@ -151,8 +151,9 @@ def main():
     wheel pyrlab-tiny 'print("tiny")'
     sed -i "s|^http_proxy ?=.*|http_proxy := http://lab:$secret@127.0.0.1:18125|
         s|^TOKEN ?=.*||; \$a TOKEN := $token" "$LAB/Configuration.mk"
+    echo "lab:$secret" >"$LAB/../secret"
     echo 'pip pyrlab-tiny>=1,<2' >"$LAB/packages/common.pypi"
-    as_user python3 "$NVBIND_T_SRC/tests/lib/index-proxy.py" 18125 "$LAB/../index" "lab:$secret" "$log" 3>&- &
+    as_user python3 "$NVBIND_T_SRC/tests/lib/index-proxy.py" 18125 "$LAB/../index" "$LAB/../secret" "$log" 3>&- &
     SERVER=$!
     WATCH=$BATS_TEST_TMPDIR/enough
     (until [ -e "$WATCH" ]; do

@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 """An HTTP proxy with a name and a password, before an index of Python packages that nobody else reaches.
 
-    index-proxy.py PORT FOLDER NAME:PASSWORD LOG
+    index-proxy.py PORT FOLDER SECRET LOG
 
 Whatever host is asked for, FOLDER answers, as an index on that host would. A request without the name
-and password gets 407. LOG gets a line for each request: the status, and what was asked for.
+and password that stand in the file SECRET, NAME:PASSWORD, gets 407. LOG gets a line for each request: the status, and what was asked for.
 """
 import base64
 import functools
@@ -13,11 +13,14 @@ import sys
 import urllib.parse
 
 
+with open(sys.argv[3]) as secret:
+    WORD = "Basic " + base64.b64encode(secret.read().strip().encode()).decode()
+
+
 class Proxy(http.server.SimpleHTTPRequestHandler):
     def do_GET(self):
         with open(sys.argv[4], "a") as log:
-            word = self.headers.get("Proxy-Authorization", "")
-            known = word == "Basic " + base64.b64encode(sys.argv[3].encode()).decode()
+            known = self.headers.get("Proxy-Authorization") == WORD
             log.write(f"{200 if known else 407} {self.path}\n")
         if not known:
             self.send_error(407)

@@ -90,6 +90,9 @@ def write_wheel(out, dist, paths, known, more):
         if not re.search(r"/[^/]*\.(dist|egg)-info(/|$)", path):
             with open(path, "rb") as file:
                 content[place(path, data)] = file.read()
+        if path.endswith("/kernel.json"):
+            # As the kernel's own wheel has it: whichever Python the environment has.
+            content[place(path, data)] = content[place(path, data)].replace(b"/usr/bin/python3", b"python")
     content[info + "/METADATA"] = metadata_of(dist, known, more).encode()
     content[info + "/WHEEL"] = (f"Wheel-Version: 1.0\nGenerator: lab-wheels\n"
                                 f"Root-Is-Purelib: {str(not compiled).lower()}\nTag: {tag}\n").encode()
