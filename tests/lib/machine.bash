@@ -9,6 +9,7 @@
 #   machine_down                ends it; nothing stays but its engines' images, in the cache
 #   machine_driver PART         what an upgrade does: other files, a new linker cache
 #   machine_image NAME...       images whose container shows its GPUs and stays until it is stopped
+#   machine_lab                 PyRLab's mini, and pyrlab/ in the user's home
 #   root COMMAND...             as root in the machine
 #   login COMMAND...            as its ordinary user, who has no login: started by the user's systemd
 #   user_ctl ARGS...            the user's systemctl
@@ -227,6 +228,24 @@ machine_image() {
                     - "$name" <"$work.tar" >/dev/null
         done
     done
+}
+
+machine_lab() {
+    local home=$MACHINE/home/$MACHINE_USER part key
+    part=$(part_path pyrlab)
+    key=$home/.local/share/containers/pyrlab.key
+    # The store is a mount of the machine's own.
+    if [ "$(root cat "${key#"$MACHINE"}" 2>/dev/null)" != "$(cat "$part.stamp")" ]; then
+        login podman load -q <"$part" >/dev/null
+        login podman image prune -f >/dev/null
+        root tee "${key#"$MACHINE"}" <"$part.stamp" >/dev/null
+    fi
+    cp -r "$NVBIND_T_SRC/pyrlab" "$home/pyrlab"
+    sed -i "s|^CONTAINER_RUNTIME ?=.*|CONTAINER_RUNTIME := podman|; s|^PACKAGES ?=.*|PACKAGES := debian|
+        s|^NOTEBOOKS ?=.*|NOTEBOOKS := /home/$MACHINE_USER/notes|
+        s|^DOCKER ?=.*|DOCKER := /home/$MACHINE_USER/work|" "$home/pyrlab/Configuration.mk"
+    mkdir -p "$home/notes" "$home/work"
+    chown -R "$MACHINE_UID:$MACHINE_UID" "$home/pyrlab" "$home/notes" "$home/work"
 }
 
 until_true() {
