@@ -56,6 +56,19 @@ setup() {
     [[ $stderr = *"did you mean 'nvbind generate quadlet'"* ]]
 }
 
+@test "a service of the system's for a user: its systemd comes first, and it is somebody" {
+    run -0 --separate-stderr nvbind generate systemd --scope system --service-user daemon --gpu none localhost/img
+    uid=$(id -u daemon)
+    for line in User=daemon "Wants=user@$uid.service" "After=user@$uid.service" WantedBy=multi-user.target; do
+        grep -qxF "$line" <<<"$output" || { echo "no $line"; return 1; }
+    done
+    [[ $output != *--cgroups=split* ]]
+    run -2 --separate-stderr nvbind generate systemd --scope system --service-user nobody-at-all --gpu none localhost/img
+    [[ $stderr = *"there is no user 'nobody-at-all'"* ]]
+    run -2 --separate-stderr nvbind generate systemd --scope user --service-user daemon --gpu none localhost/img
+    [[ $stderr = *"--service-user is for the system's systemd"*"hint: --scope system"* ]]
+}
+
 @test "a script runs the engine with its own words behind" {
     printf '#!/bin/sh\ncase $* in *version*) echo podman version 4.3.1;; *) printf "%%s\\n" "$@";; esac\n' \
         >bin/podman
