@@ -1,5 +1,5 @@
-# engines: podman54 docker26 host
-# more engines: docker28
+# engines: podman54 docker26
+# more engines: host docker28
 #
 # "nvbind generate compose" and the tools that read it: podman-compose with rootless Podman, docker
 # compose with Docker, and with Podman's service. What they make is held against what the engine's
@@ -87,9 +87,9 @@ runs() {
     [ "$(engine "$1" wait nvbind-t)" = 0 ] || { cat "$FILE" "$FILE.up"; engine "$1" logs nvbind-t; return 1; }
 }
 
+# Not by the tool, which takes a second for it.
 goes() {
-    compose "$1" down -t 0 >/dev/null 2>&1
-    engine "$1" rm -f nvbind-t >/dev/null 2>&1 || true
+    engine "$1" rm -f nvbind-t >/dev/null
 }
 
 
@@ -135,7 +135,8 @@ hostile_arrive() {
     cmp expected out/args || { cat "$FILE.up"; return 1; }
     cmp expected out/env
     [ "$(engine "$tool" inspect --format '{{index .Config.Labels "hostile"}}' nvbind-t)" = "${hostile[1]}" ]
-    goes "$tool"
+    compose "$tool" down -t 0 >/dev/null 2>&1
+    run ! engine "$tool" inspect nvbind-t
     # The tool's own reading of the file, printed again.
     compose "$tool" config >config
     [[ $tool = podman-compose ]] || grep -q '%h %%' config
@@ -209,10 +210,11 @@ same_everywhere() {
                 --memory-reservation 50m \
                 --domainname d --runtime crun --stop-timeout 7 --cgroup-parent /x \
                 --isolation default --userns=host --oom-kill-disable --platform linux/amd64
-            # tests/cli/generate_compose.bats does so for Podman's tools.
-            every_option_is_said docker-compose
-            echo "$TAKEN taken"
-            [ "$TAKEN" -ge 75 ] ;;
+            # As in tests/cli/generate_compose.bats; each asks the daemon, so not in every check.
+            if [ "${NVBIND_TEST_ENGINES:-}" = all ]; then
+                every_option_is_said docker-compose
+                [ "$TAKEN" -ge 75 ]
+            fi ;;
     esac
 }
 
