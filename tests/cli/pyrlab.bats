@@ -172,6 +172,19 @@ $dev/nvidia-caps/nvidia-cap2" ]
     [ -z "$stderr" ]
 }
 
+@test "DOCKER_ARGS: the document's line in Configuration.mk is make's to expand, the environment's is not" {
+    local dev=$BATS_TEST_TMPDIR/dev
+    mkdir "$dev"
+    touch "$dev"/nvidia{0,ctl}
+    printf 'print:\n\t@printf "%%s\\n" "$$DOCKER_ARGS"\n' >"$BATS_TEST_TMPDIR/print.mk"
+    printed() { make -s -C "$LAB" -f Makefile -f "$BATS_TEST_TMPDIR/print.mk" print; }
+    cp "$LAB/Configuration.mk" "$BATS_TEST_TMPDIR/kept"
+    sed -i "s|^DOCKER_ARGS ?=.*|DOCKER_ARGS := \$(shell ls $dev/nvidia* \| sed 's/^/--device /')|" "$LAB/Configuration.mk"
+    [ "$(printed)" = "--device $dev/nvidia0 --device $dev/nvidiactl" ]
+    cp "$BATS_TEST_TMPDIR/kept" "$LAB/Configuration.mk"
+    [ "$(DOCKER_ARGS='$(shell echo run)' printed)" = '$(shell echo run)' ]
+}
+
 @test "make alone, help: what there is; every target of the document is known to make" {
     lab
     [ "$status" -eq 0 ]

@@ -269,11 +269,13 @@ owned() {
     local lab=$NVBIND_T_DIR/tmp/lab/root conf=$NVBIND_T_DIR/conf/root/runc.conf
     cp -r "$NVBIND_T_SRC/pyrlab" "$lab"
     chown -R "$NVBIND_T_UID:$NVBIND_T_UID" "$lab"
+    cp "$conf" "$BATS_TEST_TMPDIR/conf"
+    sed -i '/default_ulimits/d' "$conf"
+    # A store of its own, which cache_clean empties.
+    sed -i.bak "s|^graphroot.*|graphroot = \"$NVBIND_T_DIR/tmp/lab/store\"|" "${conf%/*}/storage.conf"
     local serve='mkdir /tmp/w; echo {} >/tmp/w/api; id -u >/volumes/notebooks/uid; exec httpd -fp 8888 -h /tmp/w'
     as_root podman import -q --change 'ENV PATH=/bin' --change 'STOPSIGNAL SIGKILL' --change "CMD [\"sh\", \"-c\", \"$serve\"]" \
         - localhost/pylab-mini:sudo <"$(part_path busybox)" >/dev/null
-    cp "$conf" "$BATS_TEST_TMPDIR/conf"
-    sed -i '/default_ulimits/d' "$conf"
     sudo_make() {
         run --separate-stderr as_root env SUDO_UID="$NVBIND_T_UID" SUDO_GID="$NVBIND_T_UID" \
             make -s -C "$lab" CONTAINER_RUNTIME=podman PYTHONBASE=sudo "$@"
@@ -296,5 +298,10 @@ owned() {
     [ "$status" -eq 0 ]
     [ ! -e "$lab/build.log" ]
     run ! as_root podman image exists localhost/pylab-mini:sudo
+    as_root podman import -q - localhost/some <"$(part_path busybox)" >/dev/null
+    sudo_make cache_clean
+    [ "$status" -eq 0 ]
+    [ -z "$(as_root podman images -q)" ]
     cp "$BATS_TEST_TMPDIR/conf" "$conf"
+    mv "${conf%/*}/storage.conf.bak" "${conf%/*}/storage.conf"
 }
