@@ -199,10 +199,10 @@ compose() { (cd "${DIR:-project}" && nvbind compose "$@"); }
 
 @test "Docker whose default runtime is NVIDIA's: the others' images ask for nothing" {
     RUNTIME=nvidia fake_docker_compose
-    DOCKER_HOST=unix:///dev/null run --separate-stderr compose --runtime docker --print-override up
+    run --separate-stderr compose --runtime docker --print-override up
     echo "$output $stderr"
     [ "$status" -eq 0 ]
-    [[ $output = *$'  web:\n    environment:\n      NVIDIA_VISIBLE_DEVICES: void'* || $stderr = *"does not run"* ]]
+    [[ $output = *$'  web:\n    environment:\n      NVIDIA_VISIBLE_DEVICES: void'* ]]
 }
 
 @test "dry runs write nothing; the project's folder and files stay as they are" {

@@ -124,6 +124,19 @@ YAML
     command: $(look variable)
     environment: {NVIDIA_VISIBLE_DEVICES: "0"}
 YAML
+    [ "$TOOL" != docker ] || cat >>compose.yaml <<YAML
+include: [sub/included.yaml]
+YAML
+    cat >sub/included.yaml <<YAML
+services:
+  included:
+    image: $IMAGE
+    network_mode: none
+    runtime: nvidia
+    environment: ["NVIDIA_VISIBLE_DEVICES=1"]
+    volumes: ["../out:/out"]
+    command: $(look included)
+YAML
     sha256sum compose.yaml sub/base.yaml .env visible.env >sums
 }
 
@@ -154,6 +167,7 @@ check_all() {
     sees file nvidia1
     sees names nvidia1
     sees extended nvidia0
+    [ "$TOOL" != docker ] || sees included nvidia1
     [ "$(cat "$PROJECT/out/none")" = "$(printf 'sh: 1: nvidia-smi: not found\nstatus 127')" ]
     (cd "$PROJECT" && sha256sum --quiet -c sums)
     [ "${NVBIND_TEST_ENGINES:-}" = all ] || return 0

@@ -6,7 +6,7 @@ every_option_is_said() {
     local tool=$1 name letter arity repeat engines scope flags rest value
     shift
     TAKEN=0
-    printf 'A=1\n' >3
+    printf 'A=1\n' >./3
     while IFS=$'\t' read -r name letter arity repeat engines scope flags rest; do
         [[ $scope = *,run,* && ! $name =~ ^(help|gpus)$ ]] || continue
         value=
