@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/full_image.h"
 #include "cli/generate.h"
 #include "data/kube_text.h"
 #include "host/host.h"
@@ -418,11 +419,8 @@ static int resolve(struct kube *k, struct nvb_error **err)
         return -1;
     }
     drop_notices(&g->planning.notes);
-    if (g->plan.registries.path && !cluster)
-        nvb_notes_add(&g->planning.notes, NVB_NOTE_NOTICE,
-                      "'%s' names no registry: 'podman kube play' finds it among this machine's "
-                      "images alone",
-                      g->plan.image);
+    if (!cluster && nvb_cli_name_image(&g->planning, &g->plan, &g->exec, err) < 0)
+        return -1;
     if (cluster && g->request.capabilities) {
         _cleanup_free_ char *pair =
             nvb_strdupf("NVIDIA_DRIVER_CAPABILITIES=%s", g->request.capabilities);
