@@ -79,9 +79,12 @@ verdict() {
         printf '#!/bin/sh\necho "%s $*" >>%s/calls\nexit 1\n' $engine "$PWD" >bin/$engine
         chmod +x bin/$engine
     done
-    run -1 alone
+    # Whether the one that gives no answer is asked at all depends on this machine's store.
+    run alone
+    [ "$status" -le 1 ]
     [ "$(wc -l <calls)" -le 2 ]
-    run -1 alone engine docker
+    run alone engine docker
+    [ "$status" -le 1 ]
     [ "$(wc -l <calls)" -le 4 ]
 }
 

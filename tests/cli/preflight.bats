@@ -82,7 +82,7 @@ run_it() {
     run -0 --separate-stderr run_it
     [[ $stderr = *"warning: SELinux enforces"*"hint: sudo setsebool -P container_use_xserver_devices 1"* ]]
     [ "$(started)" = 1 ]
-    run ! grep -q label "$calls"
+    run ! grep -q security-opt "$calls"
     rm "$host/sys/fs/selinux/booleans/container_use_xserver_devices"
     run -0 --separate-stderr run_it
     [[ $stderr = *"setsebool -P container_use_devices 1"* ]]
