@@ -39,7 +39,7 @@ static int write_file(const struct nvb_plan_spec *file, struct nvb_error **err)
 int nvb_plan_write_spec(const struct nvb_plan *plan, struct nvb_error **err)
 {
     if (nvb_plan_has_spec(plan)) {
-        if (plan->spec.path && !plan->spec.is_public)
+        if (plan->spec.path)
             nvb_prune_touch(plan->spec.path);
         return 0;
     }
@@ -52,14 +52,20 @@ int nvb_plan_write_spec(const struct nvb_plan *plan, struct nvb_error **err)
                                         : "the hook's file for this start");
         return nvb_error_hint(err, "a container without '--rm' needs no such file");
     }
+    if (plan->spec.path && plan->spec.is_public)
+        nvb_prune_served(plan->spec.path);
     return 0;
 }
 
 /* The folder is the caller's alone. Inside, whatever user the image has must be able to read. */
 static int write_for_all(const struct nvb_plan_spec *file, const char *what, struct nvb_error **err)
 {
-    if (!file->path || access(file->path, F_OK) == 0)
+    if (!file->path)
         return 0;
+    if (access(file->path, F_OK) == 0) {
+        nvb_prune_touch(file->path);
+        return 0;
+    }
     _cleanup_free_ char *folder = nvb_path_dir(file->path);
     if (nvb_file_make_folders(folder, 0700, err) == 0 &&
         nvb_trust_check_path(folder, geteuid(), err) == 0 &&

@@ -12,6 +12,8 @@
 
 #define DAY      (24 * 60 * 60)
 #define KEPT_FOR (3 * DAY)
+/* Docker reads a name's file at a restart too, even of a container that goes when it ends. */
+#define SERVED_FOR (30 * DAY)
 
 /* A container that nvbind has just started reads its folder within a second or so. */
 static bool is_old(const struct stat *st, time_t age)
@@ -19,10 +21,33 @@ static bool is_old(const struct stat *st, time_t age)
     return st->st_mtim.tv_sec < time(NULL) - age;
 }
 
-/* The name of what nvbind makes there: sixteen hexadecimal digits. */
+/* BEFORE, sixteen hexadecimal digits, AFTER. */
+static bool is_named(const char *name, const char *before, const char *after)
+{
+    if (!nvb_has_prefix(name, before))
+        return false;
+    name += strlen(before);
+    return strspn(name, "0123456789abcdef") == 16 && strcmp(name + 16, after) == 0;
+}
+
+/* The name of what nvbind makes in a folder of its own. */
 static bool is_hash(const char *name)
 {
-    return strlen(name) == 16 && strspn(name, "0123456789abcdef") == 16;
+    return is_named(name, "", "");
+}
+
+/*
+ * What is read when a container starts, or by nvbind alone. What containers have mounted stays: one
+ * that is started again needs it.
+ */
+static bool is_small_file(const char *name)
+{
+    return is_named(name, "registries-", ".conf") || is_named(name, "said-", "");
+}
+
+static bool is_service_file(const char *name)
+{
+    return is_named(name, "nvbind-p", ".json");
 }
 
 /* A folder of files alone. */
@@ -39,7 +64,7 @@ static void remove_folder(int above, const char *name)
     (void)unlinkat(above, name, AT_REMOVEDIR);
 }
 
-static void prune_folder(const char *path)
+static void prune_folder(const char *path, bool (*is_ours)(const char *name), time_t age)
 {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
@@ -48,9 +73,9 @@ static void prune_folder(const char *path)
         return;
     while ((entry = readdir(dir))) {
         struct stat st;
-        if (!is_hash(entry->d_name) ||
+        if (!is_ours(entry->d_name) ||
             fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-            !is_old(&st, KEPT_FOR))
+            st.st_uid != geteuid() || !is_old(&st, age))
             continue;
         if (S_ISDIR(st.st_mode))
             remove_folder(dirfd(dir), entry->d_name);
@@ -65,8 +90,16 @@ void nvb_prune_runtime(const char *runtime)
     static const char *const folders[] = {"cdi", "hooks", "known"};
     for (size_t i = 0; i < NVB_COUNT(folders); i++) {
         _cleanup_free_ char *path = nvb_strdupf("%s/%s", runtime, folders[i]);
-        prune_folder(path);
+        prune_folder(path, is_hash, KEPT_FOR);
     }
+    prune_folder(runtime, is_small_file, KEPT_FOR);
+}
+
+void nvb_prune_served(const char *path)
+{
+    _cleanup_free_ char *folder = nvb_path_dir(path);
+    if (is_service_file(nvb_path_base(path)))
+        prune_folder(folder, is_service_file, SERVED_FOR);
 }
 
 void nvb_prune_touch(const char *path)

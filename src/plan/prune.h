@@ -7,8 +7,15 @@
  * some days.
  */
 
-/* Removes what is old below cdi, hooks and known in RUNTIME. Best effort. */
+/* Removes what is old below cdi, hooks and known in RUNTIME, and small files in it. Best effort. */
 void nvb_prune_runtime(const char *runtime);
+
+/*
+ * PATH is a specification for a container that a service makes, just written. Removes the caller's
+ * others beside it that have not been of use for a month. Best effort; does nothing where PATH is a
+ * file of another name.
+ */
+void nvb_prune_served(const char *path);
 
 /* Says that the file PATH, and the folder that it lies in, is of use: where it was long ago that
  * this was said. */

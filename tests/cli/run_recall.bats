@@ -132,6 +132,9 @@ changes() {
     echo x >runtime/nvbind/cdi/0123456789abcdef/nvidia.com-gpu.json
     echo x >runtime/nvbind/known/0011223344556677
     echo x >runtime/nvbind/cdi/nvidia.com-gpu.yaml
+    touch runtime/nvbind/said-0011223344556677 runtime/nvbind/registries-0011223344556677.conf \
+        runtime/nvbind/registries-0011223344556678.conf runtime/nvbind/egl-3.conf
+    touch -d '5 days ago' runtime/nvbind/{registries,egl}-*[37].conf runtime/nvbind/said-*
     touch -d '5 days ago' runtime/nvbind/cdi/* runtime/nvbind/hooks/* runtime/nvbind/known/*
     touch -d '5 days ago' "runtime/nvbind/cdi/$own/nvidia.com-gpu.json"
     if [ "$(id -u)" = 0 ]; then chown -R 65534 runtime; fi
@@ -144,6 +147,11 @@ changes() {
     [ ! -e runtime/nvbind/cdi/0123456789abcdef ]
     [ ! -e runtime/nvbind/hooks/fedcba9876543210 ]
     [ ! -e runtime/nvbind/known/0011223344556677 ]
+    [ ! -e runtime/nvbind/said-0011223344556677 ]
+    [ ! -e runtime/nvbind/registries-0011223344556677.conf ]
+    [ -e runtime/nvbind/registries-0011223344556678.conf ]
+    # A container that is started again mounts it again.
+    [ -e runtime/nvbind/egl-3.conf ]
     # Not a name of ours to give away: the user's own refreshed one.
     [ -e runtime/nvbind/cdi/nvidia.com-gpu.yaml ]
 }

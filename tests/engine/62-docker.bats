@@ -74,9 +74,12 @@ need_cdi() { [ "$VERSION" -ge 25 ] || skip "Docker $VERSION has no CDI"; }
     gets_gpu rootful
     [ "$(stat -c %i-%z "$file")" = "$stamp" ]
     [ "$(jq -r .kind "$file")" = nvbind.local/gpu ]
-    # Another GPU is another file.
+    # Another GPU is another file, and one that was of no use for a month goes then.
+    cp "$file" /var/run/cdi/nvbind-p0011223344556677.json
+    touch -d '40 days ago' /var/run/cdi/nvbind-p0011223344556677.json
     nvbind_docker rootful run --runtime docker --rm --network=none --gpu 0 box true
     [ "$(find /var/run/cdi/ -name 'nvbind-p*.json' | wc -l)" -eq 2 ]
+    [ ! -e /var/run/cdi/nvbind-p0011223344556677.json ]
     run nvbind_docker rootful cdi list
     echo "$output"
     [ "$status" -eq 0 ]
