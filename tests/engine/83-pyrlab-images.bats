@@ -40,6 +40,13 @@ rbase 400
 rlab 600'
 }
 
+@test "CUDA_INSTALL=yes: the archive has what the list names, and no driver comes with it" {
+    run grep '^pyrlab: cuda: ' "$(part_path pyrlab-more)"
+    [ "$status" -eq 0 ]
+    [[ $output = *libcublas12*libnvrtc12* || $output = *libnvrtc12*libcublas12* ]]
+    [[ $output != *libcuda1* && $output != *nvidia-driver* ]]
+}
+
 @test "nothing of how they were made is left in the images" {
     local image
     for image in pylab-torch rlab; do
