@@ -3,14 +3,14 @@
 # every_option_is_said TOOL [WORDS...]: each option of the table leaves something in a file for TOOL,
 # or is named in an error. Writes into the working folder; sets TAKEN to how many were taken.
 every_option_is_said() {
-    local tool=$1 name letter arity repeat engines scope flags rest value
+    local tool=$1 name arity scope value
     shift
     TAKEN=0
     printf 'A=1\n' >./3
-    while IFS=$'\t' read -r name letter arity repeat engines scope flags rest; do
+    while IFS=$'\t' read -r name _ arity _ _ scope _; do
         [[ $scope = *,run,* && ! $name =~ ^(help|gpus)$ ]] || continue
         value=
-        [ "$arity" = bool ] || value==3
+        [ "$arity" = bool ] || value="=3"
         if "$NVBIND_BIN/nvbind" generate compose --for "$tool" "$@" --gpu none "--$name$value" localhost/img \
             >one 2>said; then
             TAKEN=$((TAKEN + 1))
