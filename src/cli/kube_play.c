@@ -12,6 +12,7 @@
 #include "base/path.h"
 #include "cli/help.h"
 #include "cli/kube.h"
+#include "cli/preflight.h"
 #include "play/play.h"
 
 extern char **environ;
@@ -276,9 +277,13 @@ static int lay(struct play *p, struct nvb_play_pod *pod, struct nvb_play_contain
     if (version < NVB_PLAY_CDI_SINCE)
         request.cdi = NVB_CDI_REFUSE;
     int r = nvb_cli_plan(&p->planning, &request, &plan, &exec, err);
+    request.dry_run = is_on(p, PLAY_DRY_RUN) ? NVB_DRY_RUN_SHELL : NVB_DRY_RUN_OFF;
+    const int fit = r < 0 ? 0 : nvb_cli_preflight(&p->planning, &request, &plan, err);
     take_notes(p);
     if (r < 0)
         return place(pod, container, err);
+    if (fit < 0)
+        return -1;
     _cleanup_str_ struct nvb_str label = NVB_STR_INIT;
     if (container->held.count == 0 && nvb_plan_add_label(&plan, &label))
         nvb_strv_split(&container->held, label.data, ',');

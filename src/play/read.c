@@ -24,6 +24,9 @@ static const struct {
     {"ReplicationController", false, 9999, "kind: Deployment"},
 };
 
+/* Each may take a plan of its own: more than a machine starts, and soon done with. */
+#define MAX_CONTAINERS 256
+
 /* The first Podman that makes one pod of a Deployment, however many replicas it names. */
 #define ONE_REPLICA_SINCE 500
 
@@ -66,9 +69,21 @@ static int fail_at(const struct reader *r, const struct nvb_doc *doc, const char
     return nvb_error_at(r->err, r->file, doc->line, doc->column);
 }
 
+static int check_number(const struct reader *r, const struct nvb_doc *doc)
+{
+    size_t count = 0;
+    nvb_vec_foreach (pod, r->ret)
+        count += pod->containers.count;
+    return count < MAX_CONTAINERS
+               ? 0
+               : fail_at(r, doc, "more than 256 containers in one go", "play them one by one");
+}
+
 static int read_container(const struct reader *r, struct nvb_play_pod *pod, struct nvb_doc *doc,
                           bool is_init)
 {
+    if (check_number(r, doc) < 0)
+        return -1;
     const char *name = nvb_play_word(nvb_play_find(doc, "name"));
     if (doc->type != NVB_DOC_MAP)
         return fail_at(r, doc, "a container is a map", "- name: main\n    image: …");

@@ -281,7 +281,8 @@ YAML
     # The sanitizers reserve more than any machine has.
     limit='ulimit -v 262144'
     ! grep -qa __asan_init "$NVBIND_BIN/nvbind" || limit=:
-    for file in bomb deep big; do
+    pod a $(yes nvidia.com/gpu.shared:1 | head -5000) >many.yaml
+    for file in bomb deep big many; do
         SECONDS=0
         ( $limit; sim kube play "$file.yaml" ) >out 2>&1 && return 1
         [ "$SECONDS" -le 2 ]
