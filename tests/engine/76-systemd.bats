@@ -263,7 +263,7 @@ correct() {
     put "$who" "$file" <corrected
 }
 
-@test "the document's units and Quadlet as doctor --unit corrects them start and come back" {
+@test "the document's units and Quadlet as doctor --unit corrects them start and stay up" {
     home=/home/$MACHINE_USER
     put root /etc/systemd/system/gpu-service.service <"$units/system.service"
     put login "$home/.config/systemd/user/gpu-service.service" <"$units/user.service"
@@ -285,10 +285,6 @@ correct() {
         journal "$who" gpu-service >log
         [ "$(tac log | sed '/Started/q' | grep -c "'-d' is left out")" -eq 0 ]
     done
-    kill_it() { engine_of "$1" "$2" kill -s KILL "$3" >/dev/null; }
-    came_back() { [ "$(ctl "$1" show -P NRestarts "$2")" -ge 1 ] && sees_gpus "$@"; }
-    each kill_it
-    until_true 25 each came_back
     every stop
     [ -z "$(login podman ps -aq --filter name=systemd-lab)" ]
 }
