@@ -64,8 +64,8 @@ lab_setup_docker() {
         need_part pyrlab-docker
         [ -d "$DOCKER_ROOT" ] || skip "the store of the images is gone: tests/lib/cache clean pyrlab-docker"
     else
-        need_part pyrlab
         DOCKER_ROOT+=-$VERSION
+        need_part pyrlab
     fi
     lay_test_lab docker --network=host
     docker_start '"features": {"cdi": true}'
