@@ -93,6 +93,18 @@ static bool is_guess(int argc, char **argv, int i)
     return i + 1 < argc && strcmp(argv[i], "--device") == 0 && nvb_compose_is_cdi_gpu(argv[i + 1]);
 }
 
+/* How many words there are before the container's own command, which is nobody's to change. */
+static int count_options(const struct nvb_parse *parse, int argc, char **argv, int *ret,
+                         struct nvb_error **err)
+{
+    _cleanup_request_ struct nvb_request request = {0};
+    _cleanup_plan_ struct nvb_plan plan = {0};
+    if (nvb_parse_run(parse, argc - 1, argv + 1, &request, &plan, err) < 0)
+        return -1;
+    *ret = argc - (int)plan.command.count;
+    return 0;
+}
+
 static int plan_words(struct nvb_cli_planning *s, const struct nvb_doc *gpu, int argc, char **argv,
                       struct nvb_request *request, struct nvb_plan *plan, struct nvb_exec *exec,
                       struct nvb_error **err)
@@ -100,12 +112,15 @@ static int plan_words(struct nvb_cli_planning *s, const struct nvb_doc *gpu, int
     const struct nvb_parse parse = {.ask = nvb_cli_ask_engine, .data = s};
     const bool decides = gpu->type == NVB_DOC_LIST && gpu->list.count > 0;
     _cleanup_strv_ struct nvb_strv words = {0};
+    int options = argc;
+    if (decides && count_options(&parse, argc, argv, &options, err) < 0)
+        return -1;
     nvb_strv_add(&words, "--runtime=podman");
     if (decides)
         nvb_vec_foreach (word, &gpu->list)
             nvb_strv_add(&words, word->text);
     for (int i = 1; i < argc; i++) {
-        if (decides && is_guess(argc, argv, i))
+        if (decides && is_guess(options, argv, i))
             i++;
         else
             nvb_strv_add(&words, argv[i]);

@@ -168,11 +168,14 @@ static int read_files(struct play *p, struct nvb_error **err)
 
 static struct nvb_play_unwrap unwrapping(struct play *p, const struct nvb_parse *parse)
 {
+    /* "-e NAME" there is the pod's own variable, which stays as it is: a file, which may be
+     * somebody else's, gets nothing of who plays it. */
+    static char *const nobody[] = {NULL};
     return (struct nvb_play_unwrap){
         .parse = parse,
         .engine = &p->planning.engine,
         .folder = p->folder,
-        .environment = environ,
+        .environment = nobody,
     };
 }
 

@@ -9,6 +9,8 @@
 
 #include "compose/model.h"
 
+#define FILE_COST ((size_t)4096)
+
 static void texts_done(struct nvb_compose_texts *texts)
 {
     nvb_vec_foreach (text, texts)
@@ -331,13 +333,17 @@ static int add_texts(const struct nvb_compose_layer *layer, const struct nvb_doc
 /* ---- environment ---- */
 
 /* A name alone takes the value that it has outside. */
-static void add_variable(const struct nvb_compose_layer *layer, const struct nvb_doc *doc,
-                         const char *name, const char *value, struct nvb_compose_texts *ret)
+static int add_variable(const struct nvb_compose_layer *layer, const struct nvb_doc *doc,
+                        const char *name, const char *value, struct nvb_compose_texts *ret,
+                        struct nvb_error **err)
 {
-    if (!value)
-        value = nvb_compose_variables_get(layer->variables, name);
-    if (value)
-        push(layer, doc, nvb_strdupf("%s=%s", name, value), ret);
+    /* What stands in the file itself is paid for. */
+    const char *outside = value ? NULL : nvb_compose_variables_get(layer->variables, name);
+    if (outside && spend(layer, doc, outside, err) < 0)
+        return -1;
+    if (value || outside)
+        push(layer, doc, nvb_strdupf("%s=%s", name, value ? value : outside), ret);
+    return 0;
 }
 
 static int add_environment(const struct nvb_compose_layer *layer, const struct nvb_doc *doc,
@@ -351,9 +357,9 @@ static int add_environment(const struct nvb_compose_layer *layer, const struct n
     if (doc->type == NVB_DOC_MAP) {
         nvb_vec_foreach (member, &doc->map) {
             _cleanup_free_ char *value = NULL;
-            if (nvb_compose_layer_text(layer, &member->value, &value, err) < 0)
+            if (nvb_compose_layer_text(layer, &member->value, &value, err) < 0 ||
+                add_variable(layer, &member->value, member->key, value, ret, err) < 0)
                 return -1;
-            add_variable(layer, &member->value, member->key, value, ret);
         }
     } else if (doc->type == NVB_DOC_LIST) {
         nvb_vec_foreach (item, &doc->list) {
@@ -363,10 +369,21 @@ static int add_environment(const struct nvb_compose_layer *layer, const struct n
             char *equals = word ? strchr(word, '=') : NULL;
             if (equals)
                 *equals = '\0';
-            if (word)
-                add_variable(layer, item, word, equals ? equals + 1 : NULL, ret);
+            if (word && add_variable(layer, item, word, equals ? equals + 1 : NULL, ret, err) < 0)
+                return -1;
         }
     }
+    return 0;
+}
+
+/* Reading a file is dear however little is in it. */
+static int spend_file(const struct nvb_compose_layer *layer, const struct nvb_doc *doc,
+                      struct nvb_error **err)
+{
+    const struct nvb_place place = place_of(layer, doc);
+    if (*layer->budget < FILE_COST)
+        return nvb_place_fail(&place, err, "the project names too many files of variables");
+    *layer->budget -= FILE_COST;
     return 0;
 }
 
@@ -381,6 +398,8 @@ static int add_env_file(const struct nvb_compose_layer *layer, const struct nvb_
         return path ? -1 : 0;
     if (!named)
         return 0;
+    if (spend_file(layer, doc, err) < 0)
+        return -1;
     /* One that is not there, or that is none, is for the tool to speak of. */
     _cleanup_free_ char *whole = nvb_compose_layer_path(layer, named);
     if (nvb_compose_variables_read(&inside, whole, NULL) != 0)

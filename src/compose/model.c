@@ -6,6 +6,8 @@
 #include "base/path.h"
 
 #define MAX_EXTENDS 32
+/* An include reads files of variables, which are dear however little is in them. */
+#define INCLUDE_NODES (NVB_YAML_MAX_NODES / 512)
 
 /*
  * Theory of operation. Every file is read once. A service is made of layers, laid over each other
@@ -259,6 +261,9 @@ static int add_included(struct loader *l, const struct nvb_compose_layer *layer,
         return -1;
     if (paths.count == 0)
         return 0;
+    l->nodes += INCLUDE_NODES;
+    if (spend_nodes(l, item, layer->file) < 0)
+        return -1;
     _cleanup_free_ char *first = nvb_compose_layer_path(layer, paths.items[0]);
     if (l->flavour == NVB_COMPOSE_PODMAN)
         folder = nvb_strdup(layer->folder);

@@ -7,6 +7,8 @@
 
 #define FILE_MAX  ((size_t)1 << 20)
 #define MAX_DEPTH 16
+/* Each is looked for from the last one to the first. */
+#define MAX_NAMES 4096
 
 void nvb_compose_variables_done(struct nvb_compose_variables *variables)
 {
@@ -218,6 +220,8 @@ static int read_line(struct nvb_compose_variables *variables, const char **at,
     variables->size += len + strlen(value);
     if (variables->size > FILE_MAX)
         return nvb_error_make(err, NVB_ERROR_CONFIG, 0, "the variables are more than 1 MiB");
+    if (variables->words.count >= MAX_NAMES)
+        return nvb_error_make(err, NVB_ERROR_CONFIG, 0, "more than %d variables", MAX_NAMES);
     nvb_strv_addf(&variables->words, "%s=%s", name, value);
     return 0;
 }

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "play/request.h"
 #include "play/tree.h"
 
 /* What drivers call their classes of devices. */
@@ -26,6 +27,16 @@ struct claims {
 static int fail_at(const struct claims *c, const struct nvb_doc *doc)
 {
     return nvb_error_at(c->err, c->file, doc->line, doc->column);
+}
+
+/* A short file can name a long one's requests again and again. */
+static int check_number(const struct claims *c, const struct nvb_doc *list)
+{
+    if (list->list.count <= NVB_PLAY_MAX_REQUESTS &&
+        c->container->requests.count <= NVB_PLAY_MAX_REQUESTS)
+        return 0;
+    (void)nvb_error_make(c->err, NVB_ERROR_CONFIG, 0, "more than %d claims", NVB_PLAY_MAX_REQUESTS);
+    return fail_at(c, list);
 }
 
 /* The document of KIND and NAME, or NULL. */
@@ -94,6 +105,8 @@ static int add_requests(const struct claims *c, struct nvb_doc *spec, const char
     const char *key = c->key;
     if (!list || list->type != NVB_DOC_LIST)
         return 0;
+    if (check_number(c, list) < 0)
+        return -1;
     nvb_vec_foreach (item, &list->list) {
         const char *name = nvb_play_word(nvb_play_find(item, "name"));
         if (one && (!name || strcmp(name, one) != 0))
@@ -148,6 +161,8 @@ int nvb_play_read_claims(struct nvb_docs *docs, struct nvb_play_pod *pod,
     int r = 0;
     if (!list || list->type != NVB_DOC_LIST)
         return 0;
+    if (check_number(&c, list) < 0)
+        return -1;
     nvb_vec_foreach (item, &list->list) {
         const char *name = nvb_play_word(nvb_play_find(item, "name"));
         struct nvb_doc *spec = NULL;

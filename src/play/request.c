@@ -127,6 +127,11 @@ static int add(const struct nvb_doc_member *member, const char *file, struct nvb
     }
     if (there)
         return 0;
+    if (ret->count >= NVB_PLAY_MAX_REQUESTS) {
+        (void)nvb_error_make(err, NVB_ERROR_CONFIG, 0, "a container asks for more than %d kinds",
+                             NVB_PLAY_MAX_REQUESTS);
+        return nvb_error_at(err, file, member->line, member->column);
+    }
     struct nvb_play_request *request = nvb_vec_add(ret);
     *request = (struct nvb_play_request){
         .kind = kind,

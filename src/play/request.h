@@ -5,6 +5,9 @@
 
 #include "play/play.h"
 
+/* A container's requests are held against each other, and its claims against a document's. */
+#define NVB_PLAY_MAX_REQUESTS 256
+
 /*
  * Appends the requests among CONTAINER's resources: limits and requests by a device plugin's names
  * (NVIDIA's, AMD's, Intel's, and any kind of CDI's), and CDI's own names. FILE is for errors.

@@ -83,6 +83,12 @@ compose() { (cd "${DIR:-project}" && nvbind compose "$@"); }
     run ! grep -q -- "nvidia.com/gpu=" "$calls"
     grep -q -- "libcuda.so" "$calls"
     grep -qF 'x sh -c a\ \ b ' "$calls"
+    # What stands behind the image is the container's own.
+    : >"$calls"
+    "$program" run --name t --label com.docker.compose.service=train --device nvidia.com/gpu=0 \
+        x tool --device nvidia.com/gpu=7 2>/dev/null
+    grep -q 'x tool --device nvidia.com/gpu=7 $' "$calls"
+    run ! grep -q -- "nvidia.com/gpu=0" "$calls"
 }
 
 @test "Docker Compose gets the user's files and ours behind them" {
@@ -281,4 +287,34 @@ YAML
     : >"$tool"
     run compose --runtime podman -f compose.yaml up
     [ "$(head -n 2 "$tool" | tr '\n' ' ')" = "-f compose.yaml " ]
+}
+
+@test "a short project that stands for gigabytes is one error, within a second" {
+    fake_podman_compose
+    # The sanitizers reserve more than any machine has.
+    limit='ulimit -v 262144'
+    ! grep -qa __asan_init "$NVBIND_BIN/nvbind" || limit=:
+    # refused TEXT: what is said, and that no tool was called.
+    refused() {
+        SECONDS=0
+        ( $limit; compose --runtime podman up ) >out 2>&1 && return 1
+        cat out
+        [ "$SECONDS" -le 2 ]
+        [ "$(grep -c '^nvbind: error: ' out)" -eq 1 ]
+        grep -q "error: .*$1" out
+        [ ! -s "$tool" ]
+    }
+    # A variable's name alone takes its value.
+    { printf A=; head -c 1000000 /dev/zero | tr '\0' x; } >project/.env
+    { printf 'services:\n  a:\n    environment:\n'; yes '    - A' | head -n 50000; } >project/compose.yaml
+    refused "the project's values come to more than 8 MiB"
+    # Files of variables in which there are none.
+    head -c 1000000 /dev/zero | tr '\0' '#' >project/.env
+    { printf 'services:\n  a:\n    env_file:\n'; yes '    - .env' | head -n 50000; } >project/compose.yaml
+    refused 'too many files of variables'
+    { echo include:; yes -- '- {path: b.yaml, env_file: .env}' | head -n 50000; } >project/compose.yaml
+    echo 'services: {}' >project/b.yaml
+    refused 'more than 262144 values'
+    for ((i = 0; i < 80000; i++)); do echo "V$i=\$X"; done >project/.env
+    refused 'more than 4096 variables'
 }

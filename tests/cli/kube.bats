@@ -282,7 +282,19 @@ YAML
     limit='ulimit -v 262144'
     ! grep -qa __asan_init "$NVBIND_BIN/nvbind" || limit=:
     pod a $(yes nvidia.com/gpu.shared:1 | head -5000) >many.yaml
-    for file in bomb deep big many; do
+    # A short list of claims, each of which names a long list.
+    claims() {
+        printf 'kind: ResourceClaim\nmetadata: {name: r}\nspec: {devices: {requests: ['
+        yes '{deviceClassName: gpu.nvidia.com},' | head -n "$1"
+        printf ']}}\n---\nkind: Pod\nmetadata: {name: p}\nspec: {resourceClaims: [{name: r, resourceClaimName: r}], '
+        printf 'containers: [{name: c, image: i, resources: {claims: ['
+        yes '{name: r},' | head -n "$2"
+        echo ']}}]}'
+    }
+    claims 20000 20000 >claims.yaml
+    claims 200 200 >claims-2.yaml
+    pod a '{' | { cat; for ((i = 0; i < 60000; i++)); do echo "        a.b/c$i: 0,"; done; echo '        }'; } >kinds.yaml
+    for file in bomb deep big many claims claims-2 kinds; do
         SECONDS=0
         ( $limit; sim kube play "$file.yaml" ) >out 2>&1 && return 1
         [ "$SECONDS" -le 2 ]

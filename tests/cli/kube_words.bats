@@ -69,10 +69,15 @@ YAML
 }
 
 @test "an unwrapped command's options go where a pod has them, or are refused by name" {
-    wrapped nvbind run --rm -it -e A=0777 -e B -v /srv/data:/data:ro -p 8888:80 -w /work -u 1000 --name lab \
+    wrapped nvbind run --rm -it -e A=0777 -e B -e 'C*' -v /srv/data:/data:ro -p 8888:80 -w /work -u 1000 --name lab \
         --entrypoint sh --shm-size 1g --capabilities utility img -c 'echo hi' -- 'nvidia.com/gpu: 1' >a.yaml
-    run -0 --separate-stderr env B=b "$NVBIND_BIN/nvbind" --host-root "$RUN_HOST" kube play --dry-run a.yaml
-    for line in 'name: lab' 'name: A' 'value: "0777"' 'name: B' 'value: b' 'mountPath: /data' 'path: /srv/data' \
+    # A variable without a value is the pod's own, and never that of who plays the file.
+    run -0 --separate-stderr env B=b CC=c "$NVBIND_BIN/nvbind" --host-root "$RUN_HOST" kube play --dry-run a.yaml
+    [[ $output != *'value: b'* && $output != *'name: B'* && $output != *CC* ]]
+    sed -i 's/^    image: .*/&\n    env: [{name: B, valueFrom: {secretKeyRef: {name: s, key: b}}}]/' a.yaml
+    run -0 --separate-stderr env B=b CC=c "$NVBIND_BIN/nvbind" --host-root "$RUN_HOST" kube play --dry-run a.yaml
+    [[ $output = *secretKeyRef* && $output != *'value: b'* && $output != *CC* ]]
+    for line in 'name: lab' 'name: A' 'value: "0777"' 'name: B' 'mountPath: /data' 'path: /srv/data' \
         'containerPort: 80' 'hostPort: 8888' 'workingDir: /work' 'runAsUser: 1000' 'tty: true' '- sh' \
         '- "echo hi"' 'nvbind.gpus/lab:' 'libnvidia-ml.so.1'; do
         grep -qF -- "$line" <<<"$output" || { echo "no $line in $output"; return 1; }
