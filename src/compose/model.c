@@ -6,6 +6,8 @@
 #include "base/path.h"
 
 #define MAX_EXTENDS 32
+/* How many of them cost as much as a value. */
+#define LOOKUP_NAMES 256
 /* An include reads files of variables, which are dear however little is in them. */
 #define INCLUDE_NODES (NVB_YAML_MAX_NODES / 512)
 
@@ -161,7 +163,10 @@ static int lay_extended(struct loader *l, const struct nvb_compose_layer *layer,
         below.folder = other->folder;
     }
     const struct nvb_doc *services = nvb_doc_find(root, "services");
-    const struct nvb_doc *map = name ? nvb_doc_find(services ? services : root, name) : NULL;
+    const struct nvb_doc *all = services ? services : root;
+    /* Names are looked for one by one, and a file may hold very many that nothing starts. */
+    l->nodes += all->type == NVB_DOC_MAP ? all->map.count / LOOKUP_NAMES : 0;
+    const struct nvb_doc *map = name ? nvb_doc_find(all, name) : NULL;
     return map ? lay(l, &below, root, map, depth + 1, service) : 0;
 }
 

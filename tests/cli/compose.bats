@@ -315,6 +315,11 @@ YAML
     { echo include:; yes -- '- {path: b.yaml, env_file: .env}' | head -n 50000; } >project/compose.yaml
     echo 'services: {}' >project/b.yaml
     refused 'more than 262144 values'
-    for ((i = 0; i < 80000; i++)); do echo "V$i=\$X"; done >project/.env
+    # A long file that is looked through for each service.
+    rm project/.env
+    { echo services:; seq -f '  s%.0f: ~' 60000; } >project/b.yaml
+    { echo services:; seq -f '  s%.0f: {extends: {file: b.yaml, service: none}}' 4000; } >project/compose.yaml
+    refused 'more than 262144 values'
+    seq -f 'V%.0f=$X' 80000 >project/.env
     refused 'more than 4096 variables'
 }
