@@ -200,7 +200,7 @@ $dev/nvidia-caps/nvidia-cap2" ]
 
 @test "no list names a package twice, and every word of one is known" {
     for list in "$LAB"/packages/*.*; do
-        run ! grep -vE '^(#|(apt|unpack|pip|component) )' "$list"
+        run ! grep -vE '^(#|(apt|unpack|pip|component|exclude) )' "$list"
         [ -z "$(sed -n 's/^apt //p' "$list" | tr ' ' '\n' | sort | uniq -d)" ]
     done
 }

@@ -22,7 +22,7 @@ setup_file() {
     make_archive
     if command -v dockerd >/dev/null; then
         export ENGINE=docker IDENTITY=rootful HOME_HERE=$NVBIND_T_DIR/home/root
-        docker_start_bridged '"features": {"cdi": true}'
+        DOCKER_BRIDGE=1 docker_start '"features": {"cdi": true}'
         docker import --change 'CMD ["report"]' - localhost/report <"$ARCHIVE" >/dev/null
     else
         export ENGINE=podman IDENTITY=rootless HOME_HERE=$NVBIND_T_DIR/home/$NVBIND_T_USER
@@ -122,16 +122,6 @@ in_setting() {
 }
 
 engine_here() { in_setting "$ENGINE" "$@"; }
-
-# Dockers' own bridge, in this network namespace.
-docker_start_bridged() {
-    local bridged
-    bridged=$(declare -f docker_start | sed '1,2d; $d' |
-        sed 's/"bridge": "none", "iptables": false, "ip6tables": false,/"ip6tables": false,/')
-    eval "docker_start_here() { $bridged
-}"
-    docker_start_here "$@"
-}
 
 lines() {
     grep '^nvbind run' "$DATA" | sort -u | sed 's/ IMAGE$/ readers-image/'
