@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/path.h"
+#include "host/user.h"
 
 /* compose-spec/compose-go, cli/options.go; each list ends with NULL and the first that is there
  * counts. */
@@ -134,10 +135,20 @@ static int check_file(const char *path, struct nvb_error **err)
     return 0;
 }
 
-static void split_variable(const struct nvb_compose_variables *variables, const char *value,
+/* podman-compose looks for its files before it reads .env: the environment alone counts there. */
+static const char *find_variable(const struct nvb_compose_variables *variables,
+                                 enum nvb_compose_flavour flavour, const char *name)
+{
+    if (flavour == NVB_COMPOSE_DOCKER)
+        return nvb_compose_variables_get(variables, name);
+    return variables->environment ? nvb_environment_get(variables->environment, name) : NULL;
+}
+
+static void split_variable(const struct nvb_compose_variables *variables,
+                           enum nvb_compose_flavour flavour, const char *value,
                            struct nvb_strv *ret)
 {
-    const char *separator = nvb_compose_variables_get(variables, "COMPOSE_PATH_SEPARATOR");
+    const char *separator = find_variable(variables, flavour, "COMPOSE_PATH_SEPARATOR");
     _cleanup_strv_ struct nvb_strv words = {0};
     nvb_strv_split(&words, value, separator && separator[0] ? separator[0] : ':');
     nvb_vec_foreach (word, &words)
@@ -168,13 +179,13 @@ static int find_files(const struct nvb_compose_call *call, enum nvb_compose_flav
                       const char *start, struct nvb_compose_project *project,
                       struct nvb_error **err)
 {
-    const char *listed = nvb_compose_variables_get(&project->variables, "COMPOSE_FILE");
+    const char *listed = find_variable(&project->variables, flavour, "COMPOSE_FILE");
     nvb_vec_foreach (file, &call->files)
         nvb_strv_add(&project->files, *file);
     if (project->files.count)
         return 0;
     if (listed && listed[0]) {
-        split_variable(&project->variables, listed, &project->files);
+        split_variable(&project->variables, flavour, listed, &project->files);
         return project->files.count ? 0 : fail_none(flavour, err);
     }
     project->found = true;

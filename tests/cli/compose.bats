@@ -289,6 +289,19 @@ YAML
     [ "$(head -n 2 "$tool" | tr '\n' ' ')" = "-f compose.yaml " ]
 }
 
+@test "COMPOSE_FILE in .env: Docker Compose reads it, podman-compose does not" {
+    printf 'COMPOSE_FILE=other.yaml\n' >project/.env
+    printf 'services: {a: {image: x, gpus: all}}\n' >project/other.yaml
+    fake_podman_compose
+    GPUS=1 run -0 --separate-stderr compose --runtime podman --print-override up
+    [[ $output = *train:* ]]
+    GPUS=1 COMPOSE_FILE=other.yaml run -0 --separate-stderr compose --runtime podman --print-override up
+    [[ $output = *a:* && $output != *train:* ]]
+    fake_docker_compose
+    run -0 --separate-stderr compose --runtime docker --print-override up
+    [[ $output = *a:* && $output != *train:* ]]
+}
+
 @test "a short project that stands for gigabytes is one error, within a second" {
     fake_podman_compose
     # The sanitizers reserve more than any machine has.
