@@ -3,8 +3,10 @@
  * GPUs, each service that has one is planned as run plans a container, and then this process
  * becomes the tool, with what the plans say laid over the user's files. Those are never written.
  */
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -14,6 +16,7 @@
 #include "cli/help.h"
 #include "compose/relocate.h"
 #include "plan/configure.h"
+#include "plan/prune.h"
 #include "plan/resolve.h"
 #include "writer/writer.h"
 
@@ -222,12 +225,21 @@ static int print(const struct nvb_compose_run *run, const struct nvb_cli_values 
     return nvb_cli_print(run->cli, text.data, text.len);
 }
 
+/* Until the tool ends, which inherits this, nobody takes the folder for an old one. */
+static void hold_folder(const char *folder)
+{
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    if (fd >= 0)
+        (void)flock(fd, LOCK_SH);
+    nvb_prune_beside(folder);
+}
+
 static int write_files(const struct nvb_compose_run *run, const struct nvb_str *override,
                        const char *path, struct nvb_error **err)
 {
-    _cleanup_free_ char *program = NULL;
     if (nvb_file_make_folders(run->folder, 0700, err) < 0)
         return -1;
+    hold_folder(run->folder);
     for (size_t i = 0; i < run->copies.count; i++) {
         _cleanup_free_ char *copy = nvb_strdupf("%s/%zu.yaml", run->folder, i);
         const char *text = run->copies.items[i];
@@ -235,7 +247,7 @@ static int write_files(const struct nvb_compose_run *run, const struct nvb_str *
             return -1;
     }
     return run->tool.flavour == NVB_COMPOSE_PODMAN
-               ? nvb_compose_write_stand_in(run, &program, err)
+               ? nvb_compose_write_stand_in(run, err)
                : nvb_file_write(path, override->data, override->len, 0600, err);
 }
 
@@ -271,11 +283,26 @@ static int prepare(struct nvb_compose_run *run, bool must, struct nvb_error **er
     return copy_files(run, err);
 }
 
+/* One folder for each content of all that lies in it. */
+static int name_folder(struct nvb_compose_run *run, const struct nvb_str *override,
+                       struct nvb_error **err)
+{
+    _cleanup_str_ struct nvb_str content = NVB_STR_INIT;
+    if (run->tool.flavour == NVB_COMPOSE_PODMAN && nvb_compose_make_stand_in(run, err) < 0)
+        return -1;
+    /* With their lengths, so that nothing goes over from one to the next. */
+    nvb_vec_foreach (copy, &run->copies)
+        nvb_str_addf(&content, "%zu:%s", strlen(*copy), *copy);
+    nvb_str_addf(&content, "%zu:%s", override->len, override->data);
+    if (run->services)
+        nvb_str_addf(&content, "%zu:%s%s", strlen(run->services), run->services, run->self);
+    return make_folder(run, &content, err);
+}
+
 static int become(struct nvb_compose_run *run, const struct nvb_cli_values *values,
                   struct nvb_error **err)
 {
     _cleanup_str_ struct nvb_str text = NVB_STR_INIT;
-    _cleanup_str_ struct nvb_str content = NVB_STR_INIT;
     _cleanup_free_ char *path = NULL;
     run->prints = values->values[COMPOSE_DRY_RUN].count || values->values[COMPOSE_PRINT].count;
     int r = prepare(run, values->values[COMPOSE_PRINT].count > 0, err);
@@ -283,13 +310,8 @@ static int become(struct nvb_compose_run *run, const struct nvb_cli_values *valu
     if (r < 0)
         return -1;
     if (run->parts.count) {
-        if (nvb_compose_override_write(&run->override, &text, err) < 0)
-            return -1;
-        /* One folder for each content of all that lies in it. */
-        nvb_vec_foreach (copy, &run->copies)
-            nvb_str_addf(&content, "%s", *copy);
-        nvb_str_add(&content, text.data);
-        if (make_folder(run, &content, err) < 0)
+        if (nvb_compose_override_write(&run->override, &text, err) < 0 ||
+            name_folder(run, &text, err) < 0)
             return -1;
         path = nvb_strdupf("%s/%s", run->folder,
                            run->tool.flavour == NVB_COMPOSE_DOCKER ? "override.yaml" : "podman");

@@ -32,6 +32,8 @@ struct nvb_compose_run {
     bool prints;            /* nothing is run */
     struct nvb_notes notes; /* each once, whichever service it came from */
     struct nvb_strv copies; /* texts of the project's files that the tool gets in their place */
+    char *services;         /* podman-compose: what the stand-in is told, or NULL */
+    char *self;             /* podman-compose: the nvbind that the stand-in is, or NULL */
     char *folder;           /* where its files go, or NULL: none is written */
     struct nvb_exec exec;
 };
@@ -51,10 +53,11 @@ int nvb_compose_plan(struct nvb_compose_run *run, struct nvb_error **err);
 /*
  * podman-compose calls Podman by a program of our own (--podman-path), because its files have no
  * way to take a request away and some versions drop requests: each "run" and "create" of a service
- * that asks for GPUs becomes nvbind's, every other word is passed on. Writes that program and the
- * list of services; *ret_program is its path, owned. Returns 0 or -1.
+ * that asks for GPUs becomes nvbind's, every other word is passed on. The first finds out what that
+ * program is to know, for run->services and run->self; the second writes it and the list of
+ * services into run->folder. Both return 0 or -1.
  */
-int nvb_compose_write_stand_in(const struct nvb_compose_run *run, char **ret_program,
-                               struct nvb_error **err);
+int nvb_compose_make_stand_in(struct nvb_compose_run *run, struct nvb_error **err);
+int nvb_compose_write_stand_in(const struct nvb_compose_run *run, struct nvb_error **err);
 
 #endif

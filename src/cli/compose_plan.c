@@ -40,6 +40,8 @@ void nvb_compose_run_done(struct nvb_compose_run *run)
     nvb_notes_done(&run->notes);
     nvb_exec_done(&run->exec);
     nvb_strv_done(&run->copies);
+    free(run->services);
+    free(run->self);
     free(run->folder);
 }
 

@@ -21,20 +21,6 @@ extern char **environ;
 
 /* ---- writing it ---- */
 
-static int write_list(const struct nvb_compose_run *run, const char *podman, const char *path,
-                      struct nvb_error **err)
-{
-    _cleanup_doc_ struct nvb_doc doc = {0};
-    _cleanup_str_ struct nvb_str text = NVB_STR_INIT;
-    nvb_doc_put_text(&doc, "podman", podman);
-    struct nvb_doc *services = nvb_doc_put(&doc, "services");
-    nvb_vec_foreach (part, &run->parts)
-        nvb_doc_put_strv(services, (*part)->service->name, &(*part)->wish.gpu);
-    if (nvb_json_write(&doc, NVB_JSON_INDENTED, &text, err) < 0)
-        return -1;
-    return nvb_file_write(path, text.data, text.len, 0600, err);
-}
-
 static int find_podman(const struct nvb_compose_run *run, char **ret, struct nvb_error **err)
 {
     const char *name = run->call.podman ? run->call.podman : "podman";
@@ -44,30 +30,43 @@ static int find_podman(const struct nvb_compose_run *run, char **ret, struct nvb
     return r;
 }
 
-int nvb_compose_write_stand_in(const struct nvb_compose_run *run, char **ret_program,
-                               struct nvb_error **err)
+int nvb_compose_make_stand_in(struct nvb_compose_run *run, struct nvb_error **err)
 {
+    _cleanup_doc_ struct nvb_doc doc = {0};
+    _cleanup_str_ struct nvb_str text = NVB_STR_INIT;
     _cleanup_free_ char *podman = NULL;
     _cleanup_free_ char *self = NULL;
-    _cleanup_str_ struct nvb_str text = NVB_STR_INIT;
-    _cleanup_free_ char *list = nvb_strdupf("%s/services.json", run->folder);
-    _cleanup_free_ char *program = nvb_strdupf("%s/podman", run->folder);
     int r = nvb_readlinkat(AT_FDCWD, "/proc/self/exe", &self);
     if (r < 0)
         return nvb_error_make(err, NVB_ERROR_INTERNAL, -r, "cannot read '/proc/self/exe'");
-    if (find_podman(run, &podman, err) < 0 || write_list(run, podman, list, err) < 0)
+    if (find_podman(run, &podman, err) != 0)
         return -1;
+    nvb_doc_put_text(&doc, "podman", podman);
+    struct nvb_doc *services = nvb_doc_put(&doc, "services");
+    nvb_vec_foreach (part, &run->parts)
+        nvb_doc_put_strv(services, (*part)->service->name, &(*part)->wish.gpu);
+    if (nvb_json_write(&doc, NVB_JSON_INDENTED, &text, err) < 0)
+        return -1;
+    run->services = nvb_str_steal(&text);
+    run->self = TAKE_PTR(self);
+    return 0;
+}
+
+int nvb_compose_write_stand_in(const struct nvb_compose_run *run, struct nvb_error **err)
+{
+    _cleanup_str_ struct nvb_str text = NVB_STR_INIT;
+    _cleanup_free_ char *list = nvb_strdupf("%s/services.json", run->folder);
+    _cleanup_free_ char *program = nvb_strdupf("%s/podman", run->folder);
     nvb_str_add(&text,
                 "#!/bin/sh\n# Made by 'nvbind compose': what podman-compose calls as Podman.\n"
                 "exec ");
-    nvb_str_add_shell(&text, self);
+    nvb_str_add_shell(&text, run->self);
     nvb_str_add(&text, " __podman ");
     nvb_str_add_shell(&text, list);
     nvb_str_add(&text, " \"$@\"\n");
-    if (nvb_file_write(program, text.data, text.len, 0700, err) < 0)
+    if (nvb_file_write(list, run->services, strlen(run->services), 0600, err) < 0)
         return -1;
-    *ret_program = TAKE_PTR(program);
-    return 0;
+    return nvb_file_write(program, text.data, text.len, 0700, err);
 }
 
 /* ---- being it ---- */

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -50,7 +51,7 @@ static bool is_service_file(const char *name)
     return is_named(name, "nvbind-p", ".json");
 }
 
-/* A folder of files alone. */
+/* A folder of files alone, unless a program that reads them holds it. */
 static void remove_folder(int above, const char *name)
 {
     int fd = openat(above, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -58,6 +59,10 @@ static void remove_folder(int above, const char *name)
     const struct dirent *entry;
     if (!dir)
         return;
+    if (flock(dirfd(dir), LOCK_EX | LOCK_NB) < 0) {
+        (void)closedir(dir);
+        return;
+    }
     while ((entry = readdir(dir)))
         (void)unlinkat(dirfd(dir), entry->d_name, 0);
     (void)closedir(dir);
@@ -87,12 +92,18 @@ static void prune_folder(const char *path, bool (*is_ours)(const char *name), ti
 
 void nvb_prune_runtime(const char *runtime)
 {
-    static const char *const folders[] = {"cdi", "hooks", "known"};
+    static const char *const folders[] = {"cdi", "hooks", "known", "compose"};
     for (size_t i = 0; i < NVB_COUNT(folders); i++) {
         _cleanup_free_ char *path = nvb_strdupf("%s/%s", runtime, folders[i]);
         prune_folder(path, is_hash, KEPT_FOR);
     }
     prune_folder(runtime, is_small_file, KEPT_FOR);
+}
+
+void nvb_prune_beside(const char *path)
+{
+    _cleanup_free_ char *folder = nvb_path_dir(path);
+    prune_folder(folder, is_hash, KEPT_FOR);
 }
 
 void nvb_prune_served(const char *path)

@@ -7,8 +7,12 @@
  * some days.
  */
 
-/* Removes what is old below cdi, hooks and known in RUNTIME, and small files in it. Best effort. */
+/* Removes what is old below cdi, hooks, known and compose in RUNTIME, and small files in it. A
+ * folder that a process holds with flock() stays. Best effort. */
 void nvb_prune_runtime(const char *runtime);
+
+/* PATH is a folder below one of those, in use: removes what is old beside it. Best effort. */
+void nvb_prune_beside(const char *path);
 
 /*
  * PATH is a specification for a container that a service makes, just written. Removes the caller's

@@ -289,6 +289,37 @@ YAML
     [ "$(head -n 2 "$tool" | tr '\n' ' ')" = "-f compose.yaml " ]
 }
 
+@test "projects that differ in the stand-in's list alone; what is old goes, unless it is in use" {
+    fake_podman_compose
+    cp "$BATS_TEST_TMPDIR/bin/podman" "$BATS_TEST_TMPDIR/bin/other"
+    run -7 compose --runtime podman up
+    run -7 compose --runtime podman --podman-path other up
+    mapfile -t programs < <(grep '/compose/[0-9a-f]*/podman$' "$tool")
+    printf '%s\n' "${programs[@]}"
+    [ "${#programs[@]}" -eq 2 ]
+    # Each still says what it said, whoever came later.
+    grep -q bin/podman "${programs[0]%/*}/services.json"
+    grep -q bin/other "${programs[1]%/*}/services.json"
+    # Root's folder is the machine's own, whatever the environment says.
+    made=${programs[0]%/*/*}
+    old=$made/$(printf '%016x' $$) held=$made/$(printf '%016x' $(($$ + 0x100000000))) other=$made/not-ours-$$
+    for folder in "$old" "$held" "$other"; do
+        mkdir "$folder"
+        : >"$folder/podman"
+        touch -d '-4 days' "$folder/podman" "$folder"
+    done
+    exec 8<"$held"
+    flock -s 8
+    run -7 compose --runtime podman up
+    exec 8<&-
+    local left
+    left=$(cd "$made" && ls -d "${old##*/}" "${held##*/}/podman" "${other##*/}" 2>/dev/null) || true
+    rm -r "$held" "$other"
+    [ "$left" = "${held##*/}/podman
+${other##*/}" ] || [ "$left" = "${other##*/}
+${held##*/}/podman" ]
+}
+
 @test "COMPOSE_FILE in .env: Docker Compose reads it, podman-compose does not" {
     printf 'COMPOSE_FILE=other.yaml\n' >project/.env
     printf 'services: {a: {image: x, gpus: all}}\n' >project/other.yaml
