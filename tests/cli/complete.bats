@@ -94,8 +94,9 @@ uuid() {
         nvbind "${command[@]}" --help |
             sed -n '/^options:/,/^$/s/^  \(-., \)\{0,1\}\(--[a-z0-9-]*\).*/\2/p' >help
         [ -s help ] || [ -n "$(complete_words "${command[@]}" '')" ] # it has sub-commands
+        complete_words "${command[@]}" - >offered
         for option in $(cat help); do
-            has "$option" "${command[@]}" "$option" || { echo "${command[*]} $option"; return 1; }
+            grep -qxF -e "$option" offered || { echo "${command[*]} $option"; return 1; }
         done
     done <all
 }

@@ -20,7 +20,10 @@ in_root() {
     command -v meson >/dev/null || skip "meson is not installed"
     cd "$BATS_TEST_TMPDIR" || return
     [ -f "$NVB_SOURCE/packaging/deb/build" ]
-    "$NVB_SOURCE/packaging/deb/build" . >/dev/null
+    # What did not change since the last run is not compiled again, where there is a ccache: the
+    # folder of the build has another name each time.
+    CCACHE_DIR=${NVBIND_TEST_CACHE:-$PWD}/ccache CCACHE_NOHASHDIR=1 CCACHE_MAXSIZE=200M \
+        "$NVB_SOURCE/packaging/deb/build" . >/dev/null
     root=$PWD/root
     debian_root "$root"
     in_root "$root" -i ./nvbind_*.deb
