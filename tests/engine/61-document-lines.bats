@@ -1,5 +1,5 @@
-# engines: host docker26
-# more engines: podman54 podman5 podman6 docker20 docker28
+# engines: host
+# more engines: podman54 podman5 podman6 docker20 docker26 docker28
 #
 # The command lines of the documents (tests/data/document-lines.txt), run as they stand there by a
 # shell: the container is there under its name, its port answers, its volumes are seen and written,
