@@ -229,7 +229,8 @@ static int write_shell(struct nvb_generate *g, struct nvb_error **err)
     nvb_writer_shell(&g->exec, &g->text);
     nvb_str_truncate(&g->text, g->text.len - 1);
     nvb_str_add(&g->text, " \"$@\"\n");
-    return nvb_generate_put(g, 0755, err);
+    /* Its words may be secrets: -e NAME=VALUE. */
+    return nvb_generate_put(g, 0700, err);
 }
 
 static int generate(struct nvb_cli *cli, int argc, char **argv, size_t help,

@@ -137,5 +137,5 @@ int nvb_generate_slurm(struct nvb_generate *g, struct nvb_error **err)
     options.job_name = name;
     if (nvb_writer_slurm(&g->request, &g->plan, &options, &g->text, err) < 0)
         return -1;
-    return nvb_generate_put(g, 0755, err);
+    return nvb_generate_put(g, 0700, err);
 }

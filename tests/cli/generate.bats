@@ -73,7 +73,7 @@ setup() {
     printf '#!/bin/sh\ncase $* in *version*) echo podman version 4.3.1;; *) printf "%%s\\n" "$@";; esac\n' \
         >bin/podman
     nvbind generate shell --output run.sh --gpu 0 --capabilities utility -e 'A=b c' localhost/img cmd 2>/dev/null
-    [ "$(stat -c %a run.sh)" = 755 ]
+    [ "$(stat -c %a run.sh)" = 700 ]
     run -0 ./run.sh more
     [ "${lines[0]}" = run ]
     grep -qxF 'A=b c' <<<"$output"
