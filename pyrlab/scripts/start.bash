@@ -110,6 +110,9 @@ choose_user() {
 # read_token NAME: exports JUPYTER_TOKEN, or sets $open where there is to be none.
 read_token() {
     local file=$state/$1.token
+    if [ -L "$file" ] || { [ -e "$file" ] && ! { [ -f "$file" ] && [ -O "$file" ]; }; }; then
+        die "the token's file '$file' is a link, no file or another's" "rm -f '$file'"
+    fi
     open=
     if [ -n "$TOKEN_GIVEN" ] && [ -z "${TOKEN:-}" ]; then
         open=1
@@ -125,7 +128,9 @@ read_token() {
     else
         JUPYTER_TOKEN=$(od -An -N24 -tx1 /dev/urandom | tr -d ' \n')
     fi
-    (umask 077 && mkdir -p "$state" && printf '%s\n' "$JUPYTER_TOKEN" >"$file")
+    # One that is there already has its own mode.
+    (umask 077 && mkdir -p "$state" && { [ ! -e "$file" ] || chmod 600 "$file"; } &&
+        printf '%s\n' "$JUPYTER_TOKEN" >"$file") || die "the token's file '$file' cannot be written"
     export JUPYTER_TOKEN
 }
 

@@ -137,6 +137,46 @@ words() {
     [ "$status" -eq 0 ]
 }
 
+# token NAME [keep]: what start.bash does about a lab's token.
+token() {
+    run --separate-stderr env XDG_STATE_HOME="$BATS_TEST_TMPDIR/state" LAB="$LAB" "$BASH" -euc '
+        TOKEN_GIVEN= BIND=127.0.0.1 PYPORT=1
+        for part in check build start; do . "$LAB/scripts/$part.bash"; done
+        read_token "$@"
+        printf "%s\n" "$JUPYTER_TOKEN"' bash "$@"
+    printf '%s\n' "$output" "-- $stderr"
+}
+
+@test "a token's file is for its owner alone, and no link" {
+    state=$BATS_TEST_TMPDIR/state/pyrlab
+    token lab
+    [ "$status" -eq 0 ]
+    [ "$(stat -c %a "$state/lab.token")" = 600 ]
+    chmod 644 "$state/lab.token"
+    token lab keep
+    [ "$status" -eq 0 ]
+    [ "$output" = "$(cat "$state/lab.token")" ]
+    [ "$(stat -c %a "$state/lab.token")" = 600 ]
+    echo mine >"$BATS_TEST_TMPDIR/target"
+    ln -sf "$BATS_TEST_TMPDIR/target" "$state/lab.token"
+    for words in lab "lab keep"; do
+        token $words
+        [ "$status" -eq 1 ]
+        [[ $stderr = "pyrlab: error: the token's file '$state/lab.token' is a link"*"hint: rm -f "* ]]
+    done
+    [ "$(cat "$BATS_TEST_TMPDIR/target")" = mine ]
+    ln -sf "$BATS_TEST_TMPDIR/nowhere" "$state/lab.token"
+    token lab
+    [ "$status" -eq 1 ]
+    [ ! -e "$BATS_TEST_TMPDIR/nowhere" ]
+    rm "$state/lab.token"
+    [ "$(id -u)" = 0 ] || return 0
+    : >"$state/lab.token"
+    chown 12345 "$state/lab.token"
+    token lab
+    [ "$status" -eq 1 ]
+}
+
 @test "DOCKER_ARGS: words and quotes as a shell has them, and nothing is expanded" {
     words "--device nvidia.com/gpu=all -e 'A=b c' -e \$(id)"
     [ "$output" = "--device
