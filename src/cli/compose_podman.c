@@ -74,6 +74,7 @@ int nvb_compose_write_stand_in(const struct nvb_compose_run *run, struct nvb_err
 /* What the list says of the service that the words make a container of, borrowed, or NULL. */
 static const struct nvb_doc *find_service(const struct nvb_doc *list, int argc, char **argv)
 {
+    const char *name = NULL;
     if (argc == 0 || (strcmp(argv[0], "run") != 0 && strcmp(argv[0], "create") != 0))
         return NULL;
     for (int i = 1; i < argc; i++) {
@@ -81,9 +82,9 @@ static const struct nvb_doc *find_service(const struct nvb_doc *list, int argc, 
                             : strcmp(argv[i - 1], "--label") == 0 ? argv[i]
                                                                   : "";
         if (nvb_has_prefix(label, SERVICE_LABEL))
-            return nvb_doc_find(nvb_doc_find(list, "services"), label + strlen(SERVICE_LABEL));
+            name = label + strlen(SERVICE_LABEL);
     }
-    return NULL;
+    return name ? nvb_doc_find(nvb_doc_find(list, "services"), name) : NULL;
 }
 
 /* The names that podman-compose makes of "driver: nvidia" are its own guess. */

@@ -320,6 +320,19 @@ ${other##*/}" ] || [ "$left" = "${other##*/}
 ${held##*/}/podman" ]
 }
 
+@test "a container with two services' labels is of the last one, as Podman has it" {
+    fake_podman_compose
+    run -7 compose --runtime podman up
+    program=$(sed -n '/^--podman-path$/{n;p;}' "$tool")
+    service=com.docker.compose.service
+    : >"$calls"
+    run -0 "$program" run --label $service=train --label=$service=web x
+    [[ $(tail -n 1 "$calls") = *"run --label $service=train --label=$service=web x"* ]]
+    : >"$calls"
+    run "$program" run --label=$service=web --label $service=train x
+    [[ $(tail -n 1 "$calls") = *nvidia0* || $(tail -n 1 "$calls") = *nvidia.com/gpu* ]]
+}
+
 @test "COMPOSE_FILE in .env: Docker Compose reads it, podman-compose does not" {
     printf 'COMPOSE_FILE=other.yaml\n' >project/.env
     printf 'services: {a: {image: x, gpus: all}}\n' >project/other.yaml
