@@ -16,11 +16,15 @@ static const struct {
     {"gpu.intel.com", NVB_PLAY_FOREIGN, "intel.com/gpu"},
 };
 
+/* Members that are looked at for all claims of a file: each claim goes through its documents. */
+#define MAX_LOOKED ((size_t)8 << 20)
+
 struct claims {
     const char *file;
     struct nvb_docs *docs;
     struct nvb_play_container *container;
     char *key; /* of the claim, for who shares it */
+    size_t *looked;
     struct nvb_error **err;
 };
 
@@ -39,12 +43,32 @@ static int check_number(const struct claims *c, const struct nvb_doc *list)
     return fail_at(c, list);
 }
 
-/* The document of KIND and NAME, or NULL. */
-static struct nvb_doc *find_document(struct nvb_docs *docs, const char *kind, const char *name)
+/* The same as nvb_play_find(), charged. */
+static struct nvb_doc *look(const struct claims *c, struct nvb_doc *map, const char *key)
 {
-    nvb_vec_foreach (doc, docs) {
-        const char *its_kind = nvb_play_word(nvb_play_find(doc, "kind"));
-        const char *its_name = nvb_play_word(nvb_play_find(nvb_play_find(doc, "metadata"), "name"));
+    *c->looked += 1 + (map && map->type == NVB_DOC_MAP ? map->map.count : 0);
+    return nvb_play_find(map, key);
+}
+
+/* The item of LIST with NAME, or NULL. */
+static struct nvb_doc *look_item(const struct claims *c, struct nvb_doc *list, const char *name)
+{
+    if (!list || list->type != NVB_DOC_LIST)
+        return NULL;
+    nvb_vec_foreach (item, &list->list) {
+        const char *word = nvb_play_word(look(c, item, "name"));
+        if (word && strcmp(word, name) == 0)
+            return item;
+    }
+    return NULL;
+}
+
+/* The document of KIND and NAME, or NULL. */
+static struct nvb_doc *find_document(const struct claims *c, const char *kind, const char *name)
+{
+    nvb_vec_foreach (doc, c->docs) {
+        const char *its_kind = nvb_play_word(look(c, doc, "kind"));
+        const char *its_name = nvb_play_word(look(c, look(c, doc, "metadata"), "name"));
         if (its_kind && its_name && strcmp(its_kind, kind) == 0 && strcmp(its_name, name) == 0)
             return doc;
     }
@@ -53,12 +77,12 @@ static struct nvb_doc *find_document(struct nvb_docs *docs, const char *kind, co
 
 static int add_request(const struct claims *c, struct nvb_doc *device)
 {
-    struct nvb_doc *exactly = nvb_play_find(device, "exactly"); /* v1 and v1beta2 */
+    struct nvb_doc *exactly = look(c, device, "exactly"); /* v1 and v1beta2 */
     struct nvb_doc *wanted = exactly ? exactly : device;
-    const struct nvb_doc *class = nvb_play_find(wanted, "deviceClassName");
-    const struct nvb_doc *selectors = nvb_play_find(wanted, "selectors");
-    const struct nvb_doc *mode = nvb_play_find(wanted, "allocationMode");
-    const char *count = nvb_play_word(nvb_play_find(wanted, "count"));
+    const struct nvb_doc *class = look(c, wanted, "deviceClassName");
+    const struct nvb_doc *selectors = look(c, wanted, "selectors");
+    const struct nvb_doc *mode = look(c, wanted, "allocationMode");
+    const char *count = nvb_play_word(look(c, wanted, "count"));
     const char *word = nvb_play_word(class);
     uint64_t number = 1;
     size_t row = 0;
@@ -101,14 +125,14 @@ static int add_request(const struct claims *c, struct nvb_doc *device)
 /* ONE: the request of the claim that the container has alone, or NULL: all. */
 static int add_requests(const struct claims *c, struct nvb_doc *spec, const char *one)
 {
-    struct nvb_doc *list = nvb_play_find(nvb_play_find(spec, "devices"), "requests");
+    struct nvb_doc *list = look(c, look(c, spec, "devices"), "requests");
     const char *key = c->key;
     if (!list || list->type != NVB_DOC_LIST)
         return 0;
     if (check_number(c, list) < 0)
         return -1;
     nvb_vec_foreach (item, &list->list) {
-        const char *name = nvb_play_word(nvb_play_find(item, "name"));
+        const char *name = nvb_play_word(look(c, item, "name"));
         if (one && (!name || strcmp(name, one) != 0))
             continue;
         _cleanup_free_ char *own = nvb_strdupf("%s %s", key, name ? name : "");
@@ -124,10 +148,10 @@ static int add_requests(const struct claims *c, struct nvb_doc *spec, const char
 static int find_spec(struct claims *c, struct nvb_play_pod *pod, const struct nvb_doc *where,
                      const char *name, struct nvb_doc **ret)
 {
-    struct nvb_doc *claim = nvb_play_find_item(
-        nvb_play_find(nvb_play_find(pod->template, "spec"), "resourceClaims"), "name", name);
-    const struct nvb_doc *own = nvb_play_find(claim, "resourceClaimName");
-    const struct nvb_doc *made = nvb_play_find(claim, "resourceClaimTemplateName");
+    struct nvb_doc *claim =
+        look_item(c, look(c, look(c, pod->template, "spec"), "resourceClaims"), name);
+    const struct nvb_doc *own = look(c, claim, "resourceClaimName");
+    const struct nvb_doc *made = look(c, claim, "resourceClaimTemplateName");
     const struct nvb_doc *source = own ? own : made;
     const char *word = nvb_play_word(source);
     if (!claim || !word) {
@@ -137,7 +161,7 @@ static int find_spec(struct claims *c, struct nvb_play_pod *pod, const struct nv
         return fail_at(c, claim ? claim : where);
     }
     const char *kind = own ? "ResourceClaim" : "ResourceClaimTemplate";
-    struct nvb_doc *document = find_document(c->docs, kind, word);
+    struct nvb_doc *document = find_document(c, kind, word);
     if (!document) {
         (void)nvb_error_make(c->err, NVB_ERROR_CONFIG, 0, "there is no %s '%s' in this file", kind,
                              word);
@@ -147,30 +171,38 @@ static int find_spec(struct claims *c, struct nvb_play_pod *pod, const struct nv
     /* A template's is each pod's own. */
     free(c->key);
     c->key = own ? nvb_strdupf("%s", word) : nvb_strdupf("%s/%s", pod->name, name);
-    *ret = nvb_play_find(document, "spec");
+    *ret = look(c, document, "spec");
     if (!own)
-        *ret = nvb_play_find(*ret, "spec");
+        *ret = look(c, *ret, "spec");
     return 0;
 }
 
 int nvb_play_read_claims(struct nvb_docs *docs, struct nvb_play_pod *pod,
-                         struct nvb_play_container *container, struct nvb_error **err)
+                         struct nvb_play_container *container, size_t *looked,
+                         struct nvb_error **err)
 {
     struct nvb_doc *list = nvb_play_find(nvb_play_find(container->doc, "resources"), "claims");
-    struct claims c = {pod->file, docs, container, NULL, err};
+    struct claims c = {pod->file, docs, container, NULL, looked, err};
     int r = 0;
     if (!list || list->type != NVB_DOC_LIST)
         return 0;
     if (check_number(&c, list) < 0)
         return -1;
     nvb_vec_foreach (item, &list->list) {
-        const char *name = nvb_play_word(nvb_play_find(item, "name"));
+        const char *name = nvb_play_word(look(&c, item, "name"));
         struct nvb_doc *spec = NULL;
+        if (*looked > MAX_LOOKED) {
+            (void)nvb_error_make(err, NVB_ERROR_CONFIG, 0,
+                                 "the claims of this file are too many to look for in it");
+            (void)nvb_error_hint(err, "a file of its own for each pod, with its claims");
+            r = fail_at(&c, item);
+            break;
+        }
         if (!name)
             continue;
         r = find_spec(&c, pod, item, name, &spec);
         if (r == 0)
-            r = add_requests(&c, spec, nvb_play_word(nvb_play_find(item, "request")));
+            r = add_requests(&c, spec, nvb_play_word(look(&c, item, "request")));
         if (r < 0)
             break;
     }

@@ -73,6 +73,11 @@ void nvb_play_words(const struct nvb_play_container *container, struct nvb_strv 
 
 /* ---- laying it in ---- */
 
+#define OWN_VOLUME "nvbind-"
+
+/* In a pod's volumes. */
+#define MAX_VALUES 8192
+
 struct layer {
     struct nvb_play_pod *pod;
     struct nvb_play_container *container;
@@ -118,18 +123,21 @@ static const char *volume_type(const char *path)
 static char *find_volume(const struct layer *l, const char *path)
 {
     struct nvb_doc *list = nvb_play_at(spec_of(l->pod), "volumes");
+    uint64_t next = 0;
     nvb_vec_foreach (item, &list->list) {
         const char *name = nvb_play_word(nvb_play_find(item, "name"));
         const char *its = nvb_play_word(nvb_play_find(nvb_play_find(item, "hostPath"), "path"));
-        if (name && its && nvb_has_prefix(name, "nvbind-") && strcmp(its, path) == 0)
+        uint64_t number = 0;
+        if (!name || !nvb_has_prefix(name, OWN_VOLUME))
+            continue;
+        if (its && strcmp(its, path) == 0)
             return nvb_strdup(name);
+        name += strlen(OWN_VOLUME);
+        if (nvb_parse_u64(name, strlen(name), 10, &number) == 0 && number >= next &&
+            number < UINT64_MAX)
+            next = number + 1;
     }
-    char *name = NULL;
-    unsigned number = 0;
-    do {
-        free(name);
-        name = nvb_strdupf("nvbind-%u", number++);
-    } while (nvb_play_find_item(list, "name", name));
+    char *name = nvb_strdupf(OWN_VOLUME "%llu", (unsigned long long)next);
     struct nvb_doc *item = nvb_doc_push(list);
     nvb_doc_put_text(item, "name", name);
     struct nvb_doc *host = nvb_doc_put(item, "hostPath");
@@ -155,14 +163,67 @@ static int add_mount(const struct layer *l, const char *from, const char *to, bo
     return 0;
 }
 
-static int check_list(const struct layer *l, struct nvb_doc *map, const char *key)
+static int check_type(const struct layer *l, struct nvb_doc *map, const char *key,
+                      enum nvb_doc_type type)
 {
-    const struct nvb_doc *list = nvb_play_find(map, key);
-    if (!list || list->type == NVB_DOC_NULL || list->type == NVB_DOC_LIST)
+    const struct nvb_doc *value = nvb_play_find(map, key);
+    if (!value || value->type == NVB_DOC_NULL || value->type == type)
         return 0;
-    (void)nvb_error_make(l->err, NVB_ERROR_CONFIG, 0, "'%s' is %s, not a list", key,
-                         nvb_doc_type_name(list->type));
-    return nvb_error_at(l->err, l->pod->file, list->line, list->column);
+    (void)nvb_error_make(l->err, NVB_ERROR_CONFIG, 0, "'%s' is %s, not %s", key,
+                         nvb_doc_type_name(value->type), nvb_doc_type_name(type));
+    (void)nvb_error_hint(l->err, "%s: %s", key, type == NVB_DOC_MAP ? "{…}" : "[…]");
+    return nvb_error_at(l->err, l->pod->file, value->line, value->column);
+}
+
+/* Whatever is laid into has to be what it is in a pod: nothing of the user's is replaced. */
+static int check_types(const struct layer *l)
+{
+    struct nvb_doc *spec = spec_of(l->pod);
+    struct nvb_doc *metadata = nvb_play_find(l->pod->template, "metadata");
+    struct nvb_doc *resources = nvb_play_find(l->container->doc, "resources");
+    struct nvb_doc *context = nvb_play_find(spec, "securityContext");
+    const struct {
+        struct nvb_doc *map;
+        const char *key;
+        enum nvb_doc_type type;
+    } wanted[] = {
+        {l->pod->template, "metadata", NVB_DOC_MAP},
+        {metadata, "annotations", NVB_DOC_MAP},
+        {metadata, "labels", NVB_DOC_MAP},
+        {l->container->doc, "resources", NVB_DOC_MAP},
+        {resources, "limits", NVB_DOC_MAP},
+        {spec, "securityContext", NVB_DOC_MAP},
+        {context, "supplementalGroups", NVB_DOC_LIST},
+    };
+    for (size_t i = 0; i < NVB_COUNT(wanted); i++)
+        if (check_type(l, wanted[i].map, wanted[i].key, wanted[i].type) < 0)
+            return -1;
+    return 0;
+}
+
+static size_t members_of(const struct nvb_doc *doc)
+{
+    return doc && doc->type == NVB_DOC_MAP ? doc->map.count : 0;
+}
+
+/* Every mount of every container looks through them. */
+static int check_volumes(const struct layer *l)
+{
+    struct nvb_doc *spec = spec_of(l->pod);
+    struct nvb_doc *list = nvb_play_find(spec, "volumes");
+    size_t count = members_of(l->pod->template) + members_of(spec);
+    if (check_type(l, spec, "volumes", NVB_DOC_LIST) < 0)
+        return -1;
+    if (list && list->type == NVB_DOC_LIST)
+        nvb_vec_foreach (item, &list->list)
+            count += 1 + members_of(item) + members_of(nvb_play_find(item, "hostPath"));
+    if (count <= MAX_VALUES)
+        return 0;
+    (void)nvb_error_make(l->err, NVB_ERROR_CONFIG, 0, "this pod's volumes are more than %d values",
+                         MAX_VALUES);
+    (void)nvb_error_hint(l->err, "fewer volumes, or a pod of its own for each container");
+    return nvb_error_at(l->err, l->pod->file, (list ? list : spec)->line,
+                        (list ? list : spec)->column);
 }
 
 static int lay_directly(const struct layer *l, const struct nvb_cdi_edits *edits)
@@ -171,9 +232,8 @@ static int lay_directly(const struct layer *l, const struct nvb_cdi_edits *edits
         return nvb_error_make(
             l->err, NVB_ERROR_ENGINE, 0,
             "hooks and network devices cannot be passed to kube play without CDI");
-    if (check_list(l, l->container->doc, "env") < 0 ||
-        check_list(l, l->container->doc, "volumeMounts") < 0 ||
-        check_list(l, spec_of(l->pod), "volumes") < 0)
+    if (check_type(l, l->container->doc, "env", NVB_DOC_LIST) < 0 ||
+        check_type(l, l->container->doc, "volumeMounts", NVB_DOC_LIST) < 0 || check_volumes(l) < 0)
         return -1;
     nvb_vec_foreach (variable, &edits->env)
         set_variable(l, *variable);
@@ -220,6 +280,8 @@ int nvb_play_lay(const struct nvb_plan *plan, unsigned version, struct nvb_play_
                  struct nvb_play_container *container, struct nvb_error **err)
 {
     const struct layer l = {pod, container, err};
+    if (check_types(&l) < 0)
+        return -1;
     nvb_vec_foreach (request, &container->requests)
         if (!request->claim && request->kind != NVB_PLAY_SELECTED &&
             request->kind != NVB_PLAY_OTHER)

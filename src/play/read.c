@@ -35,6 +35,7 @@ struct reader {
     unsigned version;
     struct nvb_docs *docs;
     struct nvb_play_pods *ret;
+    size_t *looked; /* for claims */
     struct nvb_error **err;
 };
 
@@ -93,7 +94,7 @@ static int read_container(const struct reader *r, struct nvb_play_pod *pod, stru
     container->is_init = is_init;
     if (nvb_play_read_requests(doc, r->file, &container->requests, r->err) < 0)
         return -1;
-    return nvb_play_read_claims(r->docs, pod, container, r->err);
+    return nvb_play_read_claims(r->docs, pod, container, r->looked, r->err);
 }
 
 static int read_containers(const struct reader *r, struct nvb_play_pod *pod, const char *key,
@@ -202,7 +203,8 @@ static int read_document(const struct reader *r, struct nvb_doc *root, unsigned 
 int nvb_play_read(struct nvb_docs *docs, const char *file, unsigned version,
                   struct nvb_play_pods *ret, struct nvb_error **err)
 {
-    const struct reader r = {file, version, docs, ret, err};
+    size_t looked = 0;
+    const struct reader r = {file, version, docs, ret, &looked, err};
     bool any = false;
     nvb_vec_foreach (doc, docs) {
         any = any || doc->type != NVB_DOC_NULL;

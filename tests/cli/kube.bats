@@ -270,6 +270,36 @@ YAML
     CONTAINER_HOST=ssh://far refused '' 'elsewhere' 'run nvbind there' a.yaml
 }
 
+@test "what is of another type than a pod has there is not replaced" {
+    cat >a.yaml <<'YAML'
+apiVersion: v1
+kind: Pod
+metadata: {name: a}
+spec:
+  containers:
+  - name: c0
+    image: localhost/img
+    env: [{name: NVIDIA_VISIBLE_DEVICES, value: "2"}]
+    resources: {}
+YAML
+    run -0 play a.yaml
+    sed 's/resources: {}/resources: [x]/' a.yaml >b.yaml
+    refused b.yaml:9:16: "'resources' is a list, not a map" '' b.yaml
+    sed 's/resources: {}/resources: {limits: many}/' a.yaml >b.yaml
+    refused b.yaml:9:25: "'limits' is a string, not a map" '' b.yaml
+    sed 's/^metadata: .*/metadata: [a]/' a.yaml >b.yaml
+    refused b.yaml:3:11: "'metadata' is a list, not a map" '' b.yaml
+    sed 's/{name: a}/{name: a, labels: 5}/' a.yaml >b.yaml
+    refused b.yaml:3:29: "'labels' is a" '' b.yaml
+    sed 's/^spec:/&\n  volumes: 5/' a.yaml >b.yaml
+    refused b.yaml:5:12: "'volumes' is" '' b.yaml
+    # Volumes of ours from before stay, and ours get names of their own.
+    sed 's/^spec:/&\n  volumes: [{name: nvbind-7, emptyDir: {}}]/' a.yaml >b.yaml
+    run -0 play b.yaml
+    [[ $output = *"name: nvbind-8"* ]]
+    [ "$(grep -c '^  - name: nvbind-' <<<"$output")" = "$(grep '^  - name: nvbind-' <<<"$output" | sort -u | wc -l)" ]
+}
+
 @test "hostile YAML is one error, within a second" {
     { echo 'a: &a [x, x, x, x, x, x, x, x, x, x]'
         for i in b c d e f g h i; do
@@ -291,10 +321,16 @@ YAML
         yes '{name: r},' | head -n "$2"
         echo ']}}]}'
     }
+    # Many claims, each looked for through many documents.
+    {
+        yes $'kind: ResourceClaim\n---' | head -n 40000
+        claims 1 250
+    } >claims-3.yaml
+    { pod a nvidia.com/gpu:1 | sed 's/gpu:1/gpu: 1/'; echo '  volumes: ['; for ((i = 0; i < 40000; i++)); do echo "  {name: nvbind-$i},"; done; echo '  ]'; } >volumes.yaml
     claims 20000 20000 >claims.yaml
     claims 200 200 >claims-2.yaml
     pod a '{' | { cat; for ((i = 0; i < 60000; i++)); do echo "        a.b/c$i: 0,"; done; echo '        }'; } >kinds.yaml
-    for file in bomb deep big many claims claims-2 kinds; do
+    for file in bomb deep big many claims claims-2 claims-3 volumes kinds; do
         SECONDS=0
         ( $limit; sim kube play "$file.yaml" ) >out 2>&1 && return 1
         [ "$SECONDS" -le 2 ]
