@@ -190,8 +190,8 @@ teardown() {
     root docker create --name docked ai-service true >/dev/null
     user_ctl start notify-user
     root systemctl start notify-system as-user docked || true
-    until_true 10 each is_up
-    until_true 10 each sees_gpus
+    each until_true 10 is_up
+    each until_true 10 sees_gpus
     # conmon is the main process, and the container is of the service's control group.
     [ "$(root systemctl show -P Type notify-system)" = notify ]
     [ "$(root cat "/proc/$(root systemctl show -P MainPID notify-system)/comm")" = conmon ]
@@ -201,7 +201,7 @@ teardown() {
     kill_it() { engine_of "$1" "$2" kill -s KILL "$3" >/dev/null; }
     came_back() { [ "$(ctl "$1" show -P NRestarts "$2")" -ge 1 ] && sees_gpus "$@"; }
     each kill_it
-    until_true 25 each came_back
+    each until_true 25 came_back
     # The service's own process as well, which is not always the container's.
     root systemctl kill -s KILL gpu-service
     user_ctl kill -s KILL gpu-service
@@ -218,7 +218,7 @@ teardown() {
     has_535() { [ -n "$(inside "$@" find /usr/lib -name 'libcuda.so*' -exec md5sum {} + | grep "^$sum ")" ]; }
     sum=$(md5sum "$MACHINE"/usr/lib/x86_64-linux-gnu/nvidia/current/libcuda.so.535.*)
     sum=${sum%% *}
-    until_true 10 each has_535
+    each until_true 10 has_535
     # It was started by what changed and by units that want it, not over and over.
     root journalctl -b --no-pager -o short-monotonic -u nvbind-cdi-refresh.service | grep ' Starting ' >starts
     cat starts
@@ -228,8 +228,8 @@ teardown() {
 
 @test "after a reboot all of them come up again" {
     machine_reboot
-    until_true 25 each is_up
-    until_true 10 each sees_gpus
+    each until_true 25 is_up
+    each until_true 10 sees_gpus
     # Each was started after what it needs.
     run ! grep -iE 'unresolvable|has no session' <(root journalctl -b --no-pager -o cat)
     [ -z "$(root systemctl --failed --no-legend)" ]
@@ -283,7 +283,7 @@ correct() {
     for who in root login; do ctl "$who" daemon-reload; done
     services=("root gpu-service gpu-service" "login gpu-service user-gpu-service" "login lab systemd-lab")
     every start
-    until_true 10 each sees_gpus
+    each until_true 10 sees_gpus
     each is_up
     for who in root login; do
         journal "$who" gpu-service >log
