@@ -3,7 +3,9 @@
 # the table with the same letter and arity, what the table says they show must be in their help, and
 # what it says they hide must be taken all the same. Every version of an engine does for this: the
 # rows carry the versions that have them. NVBIND_OPTION_ENGINES names more engines to try, one a
-# word; tests/lib/ns adds the one of tree-podman5.
+# word; tests/lib/ns adds the one of tree-podman5. The further ones' parsers are tried by "make
+# check-engines", which the next line names no engine for.
+# more engines:
 
 setup() {
     dump="${NVBIND_BUILD:?the build folder}/tests/dump_options"
@@ -243,7 +245,7 @@ nothing_differs() {
     [ -n "${NVBIND_OPTION_ENGINES:-}" ] || skip "NVBIND_OPTION_ENGINES names no engine"
     for further in $NVBIND_OPTION_ENGINES; do
         nothing_differs check_engine "$further"
-        nothing_differs check_lines "$further"
+        [ "${NVBIND_TEST_ENGINES:-}" != all ] || nothing_differs check_lines "$further"
     done
 }
 
