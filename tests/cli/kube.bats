@@ -326,10 +326,10 @@ YAML
         yes $'kind: ResourceClaim\n---' | head -n 40000
         claims 1 250
     } >claims-3.yaml
-    { pod a nvidia.com/gpu:1 | sed 's/gpu:1/gpu: 1/'; echo '  volumes: ['; for ((i = 0; i < 40000; i++)); do echo "  {name: nvbind-$i},"; done; echo '  ]'; } >volumes.yaml
+    { pod a nvidia.com/gpu:1 | sed 's/gpu:1/gpu: 1/'; echo '  volumes: ['; seq -f '  {name: nvbind-%.0f},' 0 39999; echo '  ]'; } >volumes.yaml
     claims 20000 20000 >claims.yaml
     claims 200 200 >claims-2.yaml
-    pod a '{' | { cat; for ((i = 0; i < 60000; i++)); do echo "        a.b/c$i: 0,"; done; echo '        }'; } >kinds.yaml
+    pod a '{' | { cat; seq -f '        a.b/c%.0f: 0,' 0 59999; echo '        }'; } >kinds.yaml
     for file in bomb deep big many claims claims-2 claims-3 volumes kinds; do
         SECONDS=0
         ( $limit; sim kube play "$file.yaml" ) >out 2>&1 && return 1
