@@ -9,7 +9,7 @@
 
 #include "compose/model.h"
 
-#define FILE_COST ((size_t)4096)
+#define FILE_COST ((size_t)16384)
 
 static void texts_done(struct nvb_compose_texts *texts)
 {

@@ -95,7 +95,7 @@ submit() {
     generate --job-name one --time 1:00 --output one.sh --gpu count=1 --network=none -e 'A=b $c' \
         "$image" sh -c 'ls /dev | grep "^nvidia[0-9]"; echo "$A|$1|$SLURM_JOB_GPUS"; sleep 1' x $'y\n$(z)'
     grep -qx '#SBATCH --gres=gpu:1' one.sh
-    cp one.sh two.sh
+    as_user cp one.sh two.sh
     # Two at once on one node: each its own.
     submit one.sh --nodelist=n1 & first=$!
     submit two.sh --nodelist=n1
