@@ -239,6 +239,25 @@ int nvb_parse_u64(const char *text, size_t len, unsigned base, uint64_t *ret)
     return 0;
 }
 
+int nvb_parse_bool(const char *text, bool *ret)
+{
+    static const char *const words[][6] = {{"0", "f", "F", "false", "False", "FALSE"},
+                                           {"1", "t", "T", "true", "True", "TRUE"}};
+    for (size_t value = 0; value < NVB_COUNT(words); value++)
+        for (size_t i = 0; i < NVB_COUNT(words[value]); i++)
+            if (strcmp(text, words[value][i]) == 0) {
+                *ret = value == 1;
+                return 0;
+            }
+    return -1;
+}
+
+bool nvb_is_false(const char *text)
+{
+    bool value = true;
+    return text && nvb_parse_bool(text, &value) == 0 && !value;
+}
+
 uint64_t nvb_hash(uint64_t state, const void *data, size_t len)
 {
     const unsigned char *bytes = data;

@@ -90,6 +90,16 @@ bool nvb_has_suffix(const char *s, const char *suffix);
  */
 int nvb_parse_u64(const char *text, size_t len, unsigned base, uint64_t *ret);
 
+/*
+ * Reads a truth value as Go's strconv.ParseBool does, and so the engines their flags: "1", "t",
+ * "true", "0", "f", "false", in small letters, capitals or with the first one large. Returns 0, or
+ * -1 when TEXT is none; *ret is then untouched.
+ */
+int nvb_parse_bool(const char *text, bool *ret);
+
+/* Whether TEXT, which may be NULL, is one of those for false. */
+bool nvb_is_false(const char *text);
+
 /* A 64-bit FNV-1a hash, started with NVB_HASH_INIT: to compare content, never for trust. */
 #define NVB_HASH_INIT 0xcbf29ce484222325u
 uint64_t nvb_hash(uint64_t state, const void *data, size_t len);

@@ -298,17 +298,13 @@ static void take_words(struct walk *w, struct nvb_plan_line *line, size_t words)
         nvb_strv_add(&line->words, w->words[w->next++]);
 }
 
-/* What Go's strconv.ParseBool takes; the engines refuse anything else. */
+/* The engines refuse anything else. */
 static int check_flag(const struct nvb_option *row, const char *word, const char *value,
                       struct nvb_error **err)
 {
-    static const char *const known[] = {"1", "t", "T", "true",  "True",  "TRUE",
-                                        "0", "f", "F", "false", "False", "FALSE"};
-    if (!value || !row || row->arity != NVB_OPTION_BOOL)
+    bool known;
+    if (!value || !row || row->arity != NVB_OPTION_BOOL || nvb_parse_bool(value, &known) == 0)
         return 0;
-    for (size_t i = 0; i < NVB_COUNT(known); i++)
-        if (strcmp(value, known[i]) == 0)
-            return 0;
     (void)nvb_error_make(err, NVB_ERROR_USAGE, 0, "'%s' is neither true nor false in '%s'", value,
                          word);
     return nvb_error_hint(err, "--%s, or --%s=false", row->name, row->name);

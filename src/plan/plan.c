@@ -131,16 +131,10 @@ const char *nvb_plan_value(const struct nvb_plan *plan, const char *name)
     return value ? value : nvb_plan_line_value(&plan->defaults, name);
 }
 
-/* What Go's strconv.ParseBool takes for false; anything else is true or the engine's error. */
+/* What is not false is true, or the engine's error. */
 static bool is_on(const char *value)
 {
-    static const char *const no[] = {"0", "f", "F", "false", "False", "FALSE"};
-    if (!value)
-        return false;
-    for (size_t i = 0; i < NVB_COUNT(no); i++)
-        if (strcmp(value, no[i]) == 0)
-            return false;
-    return true;
+    return value && !nvb_is_false(value);
 }
 
 bool nvb_plan_line_is_on(const struct nvb_plan_line *line, const char *name)

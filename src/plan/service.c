@@ -20,14 +20,10 @@
 
 static int read_remote(const struct nvb_plan_line *line)
 {
-    static const char *const off[] = {"0", "f", "F", "false", "False", "FALSE"};
     const char *value = nvb_plan_line_value(line, "remote");
     if (!value)
         return -1;
-    for (size_t i = 0; i < NVB_COUNT(off); i++)
-        if (strcmp(value, off[i]) == 0)
-            return 0;
-    return 1;
+    return nvb_is_false(value) ? 0 : 1;
 }
 
 static const char *value_of_either(const struct nvb_plan_line *line, const char *one,

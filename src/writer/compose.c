@@ -98,15 +98,6 @@ int nvb_compose_refuse(const struct nvb_compose *c, const struct nvb_plan_option
 
 /* ---- options ---- */
 
-static bool is_false(const char *value)
-{
-    static const char *const words[] = {"0", "f", "F", "false", "False", "FALSE"};
-    for (size_t i = 0; i < NVB_COUNT(words); i++)
-        if (strcmp(value, words[i]) == 0)
-            return true;
-    return false;
-}
-
 static int add_item(struct nvb_compose *c, const struct nvb_compose_key *key,
                     const struct nvb_plan_option *option, const char *value, struct nvb_error **err)
 {
@@ -118,7 +109,7 @@ static int add_item(struct nvb_compose *c, const struct nvb_compose_key *key,
         nvb_compose_set_number(nvb_compose_at(c, key->key), value);
         return 0;
     case NVB_COMPOSE_FLAG:
-        nvb_doc_set_bool(nvb_compose_at(c, key->key), !is_false(value));
+        nvb_doc_set_bool(nvb_compose_at(c, key->key), !nvb_is_false(value));
         return 0;
     case NVB_COMPOSE_ITEM:
         nvb_compose_set(nvb_doc_push(nvb_compose_at(c, key->key)), value);

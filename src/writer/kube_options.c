@@ -265,15 +265,6 @@ int nvb_kube_add_init(struct nvb_kube *k, const struct nvb_plan_option *option, 
 
 /* ---- the walk ---- */
 
-static bool is_false(const char *value)
-{
-    static const char *const words[] = {"0", "f", "F", "false", "False", "FALSE"};
-    for (size_t i = 0; i < NVB_COUNT(words); i++)
-        if (strcmp(value, words[i]) == 0)
-            return true;
-    return false;
-}
-
 static int add_item(struct nvb_kube *k, const struct nvb_kube_key *key,
                     const struct nvb_plan_option *option, const char *value, struct nvb_error **err)
 {
@@ -288,7 +279,7 @@ static int add_item(struct nvb_kube *k, const struct nvb_kube_key *key,
         nvb_doc_set_uint(nvb_kube_place_at(k, key->path), number);
         return 0;
     case NVB_KUBE_FLAG:
-        nvb_doc_set_bool(nvb_kube_place_at(k, key->path), !is_false(value));
+        nvb_doc_set_bool(nvb_kube_place_at(k, key->path), !nvb_is_false(value));
         return 0;
     case NVB_KUBE_NAMES:
         nvb_doc_set_text(nvb_doc_push(nvb_kube_place_at(k, key->path)), value);

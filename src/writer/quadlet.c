@@ -50,15 +50,6 @@ static void add_argument(struct quadlet *q, const char *name, const char *value)
     nvb_str_addc(&q->arguments, '\n');
 }
 
-static bool is_false(const char *value)
-{
-    static const char *const words[] = {"0", "f", "F", "false", "False", "FALSE"};
-    for (size_t i = 0; value && i < NVB_COUNT(words); i++)
-        if (strcmp(value, words[i]) == 0)
-            return true;
-    return false;
-}
-
 /* Podman's restart policies are systemd's business in a service (podman-systemd.unit(5)). */
 static int add_restart(struct quadlet *q, const struct nvb_plan_option *option,
                        struct nvb_error **err)
@@ -119,7 +110,7 @@ static int add_split(struct quadlet *q, const struct nvb_quadlet_key *key,
         add_security(q, value);
     else if (strcmp(key->option, "env") == 0 || strcmp(key->option, "label") == 0)
         add_variable(q, key, key->option, value);
-    else if (strcmp(key->option, "no-healthcheck") == 0 && !is_false(option->value))
+    else if (strcmp(key->option, "no-healthcheck") == 0 && !nvb_is_false(option->value))
         add_argument(q, "no-healthcheck", NULL);
     else if (strcmp(key->option, "sdnotify") == 0)
         add_notify(q, value);
@@ -158,7 +149,7 @@ static int add_option(struct quadlet *q, const struct nvb_plan_option *option,
          !nvb_unit_is_plain(option->value)))
         add_argument(q, name, option->value);
     else if (key->form == NVB_QUADLET_FLAG)
-        add_line(q, key->key, flag && is_false(option->value) ? "false" : "true");
+        add_line(q, key->key, flag && nvb_is_false(option->value) ? "false" : "true");
     else if (key->form == NVB_QUADLET_WORDS)
         add_words(q, key->key, option->value ? option->value : "");
     else

@@ -85,6 +85,14 @@ static void test_numbers(void **state)
     assert_int_equal(nvb_parse_u64(" 1", 2, 10, &n), -1);
     assert_int_equal(nvb_parse_u64("fF", 2, 16, &n), 0);
     assert_int_equal(n, 255);
+    bool truth = false;
+    assert_int_equal(nvb_parse_bool("True", &truth), 0);
+    assert_true(truth);
+    assert_int_equal(nvb_parse_bool("F", &truth), 0);
+    assert_false(truth);
+    assert_int_equal(nvb_parse_bool("fALSE", &truth), -1);
+    assert_int_equal(nvb_parse_bool("no", &truth), -1);
+    assert_true(nvb_is_false("0") && !nvb_is_false("") && !nvb_is_false(NULL));
 }
 
 static void test_errors(void **state)
